@@ -1,0 +1,43 @@
+# Tollgate. Two commands matter: `make run` and `make check`. Each installs what it needs.
+#
+#   make run           build, make an instance, start it, drive the tour, stay up (ONCE=1: end after the tour)
+#   make check         build with gcc and clang, lint, unit tests, fuzz seconds, gate, keeper and story tests
+#   make build         the programs and the module in build/
+#   make fuzz MINUTES=n TARGET=name    longer fuzzing
+#   make format        clang-format over our own files
+#   make clean
+
+BUILD ?= build
+TESTS ?=
+
+.PHONY: all run check build packages fuzz format clean
+
+all: build
+
+packages:
+	@sh tools/install-packages packages/run.txt
+
+$(BUILD)/build.ninja:
+	@meson setup $(BUILD) >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+	@rm -f $(BUILD).log
+
+build: packages $(BUILD)/build.ninja
+	@ninja -C $(BUILD) --quiet
+
+run: build
+	@sh tools/run $(BUILD) $(if $(ONCE),--once)
+
+check:
+	@sh tools/install-packages packages/run.txt packages/check.txt
+	@/usr/bin/python3 tools/check.py $(TESTS)
+
+fuzz:
+	@sh tools/install-packages packages/run.txt packages/check.txt
+	@/usr/bin/python3 tools/check.py --fuzz-minutes $(or $(MINUTES),1) $(TARGET)
+
+format:
+	@sh tools/install-packages packages/check.txt
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+clean:
+	rm -rf build build-*

@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""The whole check: builds, runs every suite, counts.
+
+Promises: each step says what it does and how long it took; a failure shows
+its own output; the last line is `N passed, N failed`. Ends non-zero when
+anything failed. With names as arguments only those steps run (see --list).
+Does not: install anything (the Makefile does that first).
+"""
+import argparse
+import os
+import re
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree
+
+sys.path.insert(0, os.path.dirname(__file__))
+import lint  # noqa: E402
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+FUZZ_SECONDS = 4
+SANITIZE = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
+SUITES = ["sealer", "keeper", "refpay", "cli", "gate", "story"]
+
+
+class Tally:
+    def __init__(self):
+        self.passed = self.failed = self.skipped = 0
+        self.names = []
+
+    def add(self, name, passed, failed, skipped=0, seconds=0.0, output=""):
+        self.passed += passed
+        self.failed += failed
+        self.skipped += skipped
+        more = f", {skipped} skipped" if skipped else ""
+        print(f"{name:<34} {passed} passed, {failed} failed{more}  ({seconds:.0f} s)", flush=True)
+        if failed:
+            self.names.append(name)
+            if output:
+                print("    " + output.strip()[-6000:].replace("\n", "\n    "), flush=True)
+
+
+def command(arguments, environment=None, timeout=1500):
+    merged = dict(os.environ, **(environment or {}))
+    try:
+        done = subprocess.run(arguments, cwd=ROOT, env=merged, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              stdin=subprocess.DEVNULL, timeout=timeout, check=False)
+        return done.returncode, done.stdout.decode("utf-8", "replace")
+    except subprocess.TimeoutExpired as late:
+        return 124, (late.stdout or b"").decode("utf-8", "replace") + f"\nover {timeout} s"
+
+
+def build(folder, compiler, options):
+    if not os.path.exists(f"{ROOT}/{folder}/build.ninja"):
+        status, output = command(["meson", "setup", folder, *options], {"CC": compiler})
+        if status:
+            return status, output
+    return command(["ninja", "-C", folder, "--quiet"])
+
+
+def step_build(tally, folder, compiler, options):
+    begin = time.time()
+    status, output = build(folder, compiler, options)
+    tally.add(f"build: {folder}", int(status == 0), int(status != 0), 0, time.time() - begin, output)
+    return status == 0
+
+
+def step_lint(tally):
+    for name, faults in lint.run():
+        tally.add(f"lint: {name}", int(not faults), int(bool(faults)), 0, 0, "\n".join(faults))
+    pages = [os.path.join("doc/man", f) for f in sorted(os.listdir(f"{ROOT}/doc/man")) if f[-1].isdigit()]
+    if pages:
+        status, output = command(["mandoc", "-T", "lint", "-W", "warning", *pages])
+        tally.add("lint: man pages", int(status == 0), int(status != 0), 0, 0, output)
+
+
+def step_unit(tally, folder):
+    begin, passed, failed, skipped, shown = time.time(), 0, 0, 0, ""
+    programs = sorted(f for f in os.listdir(f"{ROOT}/{folder}") if f.endswith("_test") and
+                      os.access(f"{ROOT}/{folder}/{f}", os.X_OK))
+    for program in programs:
+        status, output = command([f"{folder}/{program}"], dict(SANITIZE, CMOCKA_MESSAGE_OUTPUT="TAP"), 300)
+        ok = len(re.findall(r"^ok \d+(?!.*# SKIP)", output, re.M))
+        bad = len(re.findall(r"^not ok", output, re.M))
+        skipped += len(re.findall(r"^ok .*# SKIP", output, re.M))
+        if status and not bad:
+            bad = 1
+        if not ok and not bad:
+            bad, output = 1, output + "\nran no test"
+        passed, failed = passed + ok, failed + bad
+        if bad:
+            shown += f"--- {program} (status {status})\n{output[-2500:]}\n"
+    tally.add(f"unit: {folder} ({len(programs)} programs)", passed, failed, skipped, time.time() - begin, shown)
+
+
+def step_fuzz(tally, folder, seconds, only=None):
+    programs = sorted(f for f in os.listdir(f"{ROOT}/{folder}") if f.endswith("_fuzz"))
+    for program in programs:
+        name = program[: -len("_fuzz")]
+        if only and name != only:
+            continue
+        begin = time.time()
+        fresh = f"{ROOT}/{folder}/found-{name}"
+        os.makedirs(fresh, exist_ok=True)
+        status, output = command([f"{folder}/{program}", f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048",
+                                  "-max_len=65536", f"-artifact_prefix={folder}/", "-print_final_stats=1",
+                                  fresh, f"test/fuzz/corpus/{name}"], SANITIZE, seconds + 120)
+        runs = re.search(r"stat::number_of_executed_units:\s*(\d+)", output)
+        tally.add(f"fuzz: {name} ({runs[1] if runs else 0} runs)", int(status == 0), int(status != 0), 0,
+                  time.time() - begin, output[-3000:])
+
+
+def step_pytest(tally, suite, environment):
+    if not os.path.isdir(f"{ROOT}/test/{suite}"):
+        return
+    begin = time.time()
+    report = f"{ROOT}/build-gcc/{suite}.xml"
+    status, output = command(["/usr/bin/python3", "-m", "pytest", "-q", "-x" if os.environ.get("CHECK_STOP") else "-q",
+                              "-p", "no:cacheprovider", f"--junitxml={report}", f"test/{suite}"], environment)
+    passed = failed = skipped = 0
+    try:
+        for case in xml.etree.ElementTree.parse(report).getroot().iter("testsuite"):
+            total, bad = int(case.get("tests")), int(case.get("failures")) + int(case.get("errors"))
+            skipped += int(case.get("skipped"))
+            failed += bad
+            passed += total - bad - int(case.get("skipped"))
+        os.unlink(report)
+    except (OSError, xml.etree.ElementTree.ParseError):
+        failed = 1
+    if status not in (0, 1) and not failed:
+        failed = 1
+    tally.add(f"{suite} tests", passed, failed, skipped, time.time() - begin, output)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="builds, tests, counts")
+    parser.add_argument("--fuzz-minutes", type=float)
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("steps", nargs="*")
+    options = parser.parse_args()
+    names = ["build", "lint", "unit", "clang", "fuzz", *SUITES]
+    if options.list:
+        print("\n".join(names))
+        return 0
+    wanted = options.steps if options.steps and not options.fuzz_minutes else names
+    tally, begin = Tally(), time.time()
+    sanitized = ["-Dtests=true", "-Dfuzz=true", "-Db_sanitize=address,undefined", "-Db_lundef=false", "-Doptimization=1"]
+    if options.fuzz_minutes:
+        only = options.steps[0] if options.steps else None
+        if step_build(tally, "build-clang", "clang", sanitized):
+            step_fuzz(tally, "build-clang", int(options.fuzz_minutes * 60), only)
+        print(f"{tally.passed} passed, {tally.failed} failed")
+        return int(bool(tally.failed))
+    built = step_build(tally, "build-gcc", "gcc", ["-Dtests=true"])
+    if "lint" in wanted:
+        step_lint(tally)
+    if built and "unit" in wanted:
+        step_unit(tally, "build-gcc")
+    if {"clang", "fuzz"} & set(wanted) and step_build(tally, "build-clang", "clang", sanitized):
+        if "clang" in wanted:
+            step_unit(tally, "build-clang")
+        if "fuzz" in wanted:
+            step_fuzz(tally, "build-clang", FUZZ_SECONDS)
+    if not os.environ.get("TOLLGATE_DATA"):
+        print("TOLLGATE_DATA is not set: tests on outside data are skipped")
+    for suite in SUITES:
+        if built and suite in wanted:
+            step_pytest(tally, suite, {"TOLLGATE_BUILD": f"{ROOT}/build-gcc"})
+    print(f"ran for {time.time() - begin:.0f} s" + (f"; failed: {', '.join(tally.names)}" if tally.names else ""))
+    print(f"{tally.passed} passed, {tally.failed} failed" + (f", {tally.skipped} skipped" if tally.skipped else ""))
+    return int(bool(tally.failed))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
