@@ -1,0 +1,35 @@
+/*
+ * fields.h - what the gate checks and drops among a request's fields before anything else looks at them.
+ *
+ * Promises: judges what nginx's own parser lets through; a field that only a
+ * trusted peer may set never reaches variables, later handlers or the upstream
+ * unless stock realip trusts the connection's peer.
+ * Does not: answer. The caller turns a reason into a refusal.
+ */
+#ifndef TG_GATE_FIELDS_H
+#define TG_GATE_FIELDS_H
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "core/policy/reason.h"
+
+/* TG_REASON_OK, or REQUEST_FRAMING, TRANSFER_CODING, FIELD_MALFORMED, UPGRADE, EXPECTATION. */
+uint16_t tg_gate_fields_check(ngx_http_request_t *r);
+
+/* Drops trust fields (core/http/field.h, tg_field_is_trust) unless the peer is trusted; h1 and h2. */
+void tg_gate_fields_strip(ngx_http_request_t *r);
+
+/*
+ * Drops every field for which drop() says so, without moving the others, so that nginx's parsed pointers stay
+ * right; the caller clears those that point at dropped ones. Returns how many were dropped, or NGX_ERROR
+ * (out of memory: nothing was dropped, the request must be refused).
+ */
+typedef bool (*tg_gate_field_drop_fn)(const ngx_table_elt_t *field, void *data);
+ngx_int_t tg_gate_fields_drop(ngx_http_request_t *r, tg_gate_field_drop_fn drop, void *data);
+
+/* The field of this lower-case name, or NULL; *count says how many there are. */
+ngx_table_elt_t *tg_gate_field_find(ngx_http_request_t *r, struct tg_span name, size_t *count);
+
+#endif
