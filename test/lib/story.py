@@ -1,0 +1,255 @@
+"""A whole instance for stories: init, up, calls, the ledger and the record read back.
+
+Promises: everything listens on loopback ports that were free, lives in a
+temporary folder and is stopped by process id; when it ends, stores, logs,
+metrics and cores are searched for the secrets that the story used.
+"""
+import concurrent.futures
+import http.client
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+import uuid
+
+BUILD = pathlib.Path(os.environ.get("TOLLGATE_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build"))
+
+# Cards that processors publish for tests: none may be found anywhere afterwards.
+TEST_CARDS = ["4242424242424242", "5555555555554444", "378282246310005", "4000056655665556"]
+
+
+def free_ports(count):
+    held = [socket.socket() for _ in range(count)]
+    try:
+        for one in held:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in held]
+    finally:
+        for one in held:
+            one.close()
+
+
+class Answer:
+    """A response as a caller sees it."""
+
+    def __init__(self, status, fields, body, seconds):
+        self.status, self.fields, self.body, self.seconds = status, fields, body, seconds
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+    @property
+    def reason(self):
+        """The stable word of a refusal, in either shape; None for an answer of the upstream."""
+        try:
+            parsed = self.json
+        except ValueError:
+            return None
+        if "error" in parsed:
+            return parsed["error"].get("code")
+        kind = parsed.get("type", "")
+        return kind.rsplit(":", 1)[-1] if kind.startswith("urn:tollgate:reason:") else None
+
+    def __repr__(self):
+        return f"<{self.status} {self.body[:300]!r}>"
+
+
+class Instance:
+    def __init__(self, *init_options, sandbox=True):
+        root = "/var/lib/tollgate" if os.geteuid() == 0 else tempfile.gettempdir()
+        os.makedirs(root, exist_ok=True)
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="story-", dir=root))
+        os.chmod(self.folder, 0o755)
+        self.dir = self.folder / "instance"
+        self.port, self.status_port, self.upstream_port = free_ports(3)
+        self.secrets = list(TEST_CARDS)
+        self.process = None
+        self.run("init", str(self.dir), "--listen", f"127.0.0.1:{self.port}", "--status-listen",
+                 f"127.0.0.1:{self.status_port}", "--upstream", f"127.0.0.1:{self.upstream_port}",
+                 *(["--sandbox"] if sandbox else []), *init_options, place=False)
+        for name in (self.dir / "client").glob("*.key"):
+            self.secrets.append(name.read_text().strip())
+        self.context = ssl.create_default_context(cafile=str(self.dir / "client" / "ca.pem"))
+
+    # --- the operator ---
+
+    def run(self, *arguments, check=True, place=True, timeout=60):
+        """One `tollgate` command; its standard output."""
+        environment = dict(os.environ)
+        if place:
+            environment["TOLLGATE_INSTANCE"] = str(self.dir)
+        done = subprocess.run([str(BUILD / "tollgate"), *map(str, arguments)], env=environment, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=timeout, check=False)
+        if check and done.returncode:
+            raise AssertionError(f"tollgate {' '.join(map(str, arguments))}: {done.returncode}\n"
+                                 f"{done.stdout.decode()}\n{done.stderr.decode()}")
+        return done.stdout.decode() if check else done
+
+    def up(self):
+        log = open(self.folder / "up.out", "ab")
+        self.process = subprocess.Popen([str(BUILD / "tollgate"), "up", str(self.dir)], stdin=subprocess.DEVNULL,
+                                        stdout=log, stderr=log)
+        self.wait_ready()
+        return self
+
+    def wait_ready(self, seconds=30):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if self.process.poll() is not None:
+                raise AssertionError("up ended: " + (self.folder / "up.out").read_text()[-3000:])
+            try:
+                if self.status_get("/tollgate/health")[0] == 200:
+                    return
+            except OSError:
+                pass
+            time.sleep(0.05)
+        raise AssertionError("not ready: " + (self.folder / "up.out").read_text()[-3000:])
+
+    def down(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                raise
+        self.process = None
+
+    def pid(self, name):
+        return int((self.dir / "run" / f"{name}.pid").read_text().split()[0])
+
+    def kill(self, name):
+        os.kill(self.pid(name), signal.SIGKILL)
+
+    def workers(self):
+        """Process ids of the gate's workers."""
+        master = self.pid("nginx")
+        out = subprocess.run(["ps", "-o", "pid=", "--ppid", str(master)], stdout=subprocess.PIPE, check=False).stdout
+        return [int(word) for word in out.split()]
+
+    def key_create(self, partner, operations, environment="test"):
+        path = self.dir / "client" / f"{uuid.uuid4().hex}.key"
+        self.run("key", "create", "--partner", partner, "--environment", environment, "--operations",
+                 ",".join(operations), "--out", path)
+        assert path.stat().st_mode & 0o777 == 0o600
+        key = path.read_text().strip()
+        self.secrets.append(key)
+        return key
+
+    def keys(self, name="tour"):
+        return (self.dir / "client" / f"{name}.key").read_text().strip()
+
+    # --- the world ---
+
+    def call(self, method, path, body=None, key=None, idempotency=None, fields=None, timeout=15, connection=None):
+        """One call over TLS on a connection of its own (or the one given)."""
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        if key is not None:
+            headers["Authorization"] = f"Bearer {key}"
+        if idempotency is not None:
+            headers["Idempotency-Key"] = idempotency
+        headers.update(fields or {})
+        raw = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        begin = time.monotonic()
+        client = connection or self.connection(timeout)
+        try:
+            client.request(method, path, raw, headers)
+            response = client.getresponse()
+            content = response.read()
+            return Answer(response.status, response.headers, content, time.monotonic() - begin)
+        finally:
+            if connection is None:
+                client.close()
+
+    def connection(self, timeout=15):
+        return http.client.HTTPSConnection("localhost", self.port, timeout=timeout, context=self.context)
+
+    def pay(self, amount=1050, idempotency=None, key=None, currency="EUR", payee="shop-1", **more):
+        """A payment in the plain dialect with the tour's key and a fresh idempotency key."""
+        body = {"amount": amount, "currency": currency, "payee": {"account": payee}, "payer": {"id": "payer-77"},
+                "instrument": {"token": "tok_story"}}
+        body.update(more.pop("body", {}))
+        return self.call("POST", "/v1/payments", body, key=key or self.keys(),
+                         idempotency=uuid.uuid4().hex if idempotency is None else idempotency, **more)
+
+    def together(self, calls):
+        """Runs the callables at the same time; their results in order."""
+        with concurrent.futures.ThreadPoolExecutor(len(calls)) as pool:
+            return [f.result() for f in [pool.submit(c) for c in calls]]
+
+    def status_get(self, path):
+        client = http.client.HTTPConnection("127.0.0.1", self.status_port, timeout=5)
+        try:
+            client.request("GET", path)
+            response = client.getresponse()
+            return response.status, response.read().decode()
+        finally:
+            client.close()
+
+    # --- the oracle ---
+
+    def refpay(self, *arguments):
+        done = subprocess.run([str(BUILD / "refpay"), *map(str, arguments), "--control", str(self.dir / "run/refpay.sock")],
+                              stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30,
+                              check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode()
+
+    def fault(self, kind, count=1, **options):
+        more = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)]
+        self.refpay("fault", kind, "--count", count, *more)
+
+    def payments(self):
+        """What the processor did, by its own books."""
+        return json.loads(self.refpay("payments", "--json"))["payments"]
+
+    def ledger(self):
+        return json.loads(self.refpay("ledger", "--json"))
+
+    def events(self):
+        return [json.loads(line) for line in self.run("log", "tail", "--from", 0, "--json").splitlines() if line.strip()]
+
+    # --- the end ---
+
+    def search_secrets(self):
+        """Where any secret of the story stands in a store, log, metric or core; empty when nowhere."""
+        found = []
+        needles = [secret.encode() for secret in self.secrets]
+        keep = {self.dir / "client", self.dir / "sandbox"}
+        for path in list(self.folder.rglob("*")):
+            if not path.is_file() or any(parent in keep for parent in path.parents) or path.suffix == ".credential":
+                continue
+            content = path.read_bytes()
+            found += [f"{path.relative_to(self.folder)} holds secret {i}" for i, n in enumerate(needles) if n in content]
+        if self.process and self.process.poll() is None:
+            metrics = self.status_get("/tollgate/status")[1].encode()
+            found += [f"metrics hold secret {i}" for i, n in enumerate(needles) if n in metrics]
+        return found
+
+    def close(self):
+        found = []
+        try:
+            found = self.search_secrets()
+        finally:
+            try:
+                self.down()
+            finally:
+                errors = self.dir / "log" / "error.log"
+                alarm = [line for line in errors.read_text(errors="replace").splitlines()
+                         if "[alert]" in line or "[emerg]" in line or "Sanitizer" in line] if errors.exists() else []
+                if not os.environ.get("TOLLGATE_KEEP"):
+                    shutil.rmtree(self.folder, ignore_errors=True)
+        assert not found, found
+        assert not [a for a in alarm if "exited on signal 9" not in a], alarm[:5]
+
+
+def seeded(seed):
+    return random.Random(seed)
