@@ -35,8 +35,7 @@ enum tg_gate_card_data { TG_GATE_CARD_BY_PROFILE = 0, TG_GATE_CARD_REFUSE = 1, T
 struct tg_gate_main_conf {
     ngx_addr_t keeper;      /* tollgate_keeper unix:PATH; socklen 0: not given */
     ngx_array_t profiles;   /* of struct tg_gate_profile, each file parsed once */
-    size_t zone_bytes;      /* tollgate_zone SIZE; NGX_CONF_UNSET_SIZE: zone.c's default */
-    ngx_shm_zone_t *zone;   /* zone.c's counters; made by tg_gate_zone_make() */
+    size_t zone_bytes;      /* tollgate_zone SIZE; 0: zone.c's default */
     size_t hold_bytes_max;  /* the largest tollgate_hold_max of all locations: sizes the link's output */
     bool gated;             /* some location is `on` or `observe` */
 };
@@ -160,50 +159,11 @@ struct tg_gate_ctx {
 /* The context of r's main request, also after internal redirects have wiped r->ctx; NULL when there is none. */
 struct tg_gate_ctx *tg_gate_ctx_find(ngx_http_request_t *r);
 
-/* ---- headers.c: lists of fields ---- */
-
-/* The first field of that lower-case name in headers_in; *count says how many there are. NULL: none. */
-ngx_table_elt_t *tg_gate_header_find(ngx_http_request_t *r, struct tg_span name, ngx_uint_t *count);
-
-/*
- * Rebuilds headers_in.headers without the fields for which drop() says true. Elements are copied, so nginx's own
- * pointers into the old list (headers_in.host ...) stay valid.
- */
-typedef bool (*tg_gate_header_test)(const ngx_table_elt_t *header, const void *data);
-ngx_int_t tg_gate_headers_drop(ngx_http_request_t *r, tg_gate_header_test drop, const void *data);
+/* ---- headers.c: adding fields (fields.h finds and drops them) ---- */
 
 /* Adds a field; name and value must live as long as the request. lowcase must be the name in lower case. */
 ngx_int_t tg_gate_header_add_in(ngx_http_request_t *r, struct tg_span name, struct tg_span lowcase, struct tg_span value);
 ngx_int_t tg_gate_header_add_out(ngx_http_request_t *r, struct tg_span name, struct tg_span value);
-
-/* ---- counters (zone.c) ---- */
-
-/* One row each in tollgate_status. Reasons are counted apart, by tg_gate_count_reason(). */
-enum tg_gate_metric {
-    TG_METRIC_REQUESTS = 0,      /* gated requests seen */
-    TG_METRIC_OBSERVED,          /* of those, in observe */
-    TG_METRIC_AUTH_CACHED,       /* authenticated from the worker's cache */
-    TG_METRIC_AUTH_ASKED,
-    TG_METRIC_ADMIT_ASKED,
-    TG_METRIC_ALLOWED,
-    TG_METRIC_REPLAYED,
-    TG_METRIC_REFUSED,           /* by the gate or the keeper */
-    TG_METRIC_SETTLE_ASKED,
-    TG_METRIC_SETTLED,
-    TG_METRIC_UNSETTLED,         /* SETTLE was not answered in time, or was refused */
-    TG_METRIC_OUTCOME_FINAL,
-    TG_METRIC_OUTCOME_NOT_EXECUTED,
-    TG_METRIC_OUTCOME_UNKNOWN,
-    TG_METRIC_OUTCOME_NOT_SENT,
-    TG_METRIC_NOTE_SENT,
-    TG_METRIC_NOTE_LOST,         /* no link, or no room on it */
-    TG_METRIC_OBSERVE_LOST,      /* an observed call that could not be recorded */
-    TG_METRIC_LINK_UP,           /* connections made to the keeper */
-    TG_METRIC_LINK_LOST,
-    TG_METRIC_LATE_ANSWER,       /* an answer with an old turn: dropped */
-    TG_METRIC_SLOTS_EXHAUSTED,
-    TG_METRIC_COUNT              /* not a metric */
-};
 
 /* ---- link to the keeper (link.c), as others need it ---- */
 
