@@ -10,7 +10,11 @@
 #define TG_BASE_BANNED_H
 
 /* Unbounded or truncating string work: base/buf.h bounds and reports. */
-#pragma GCC poison strcpy strcat strncpy strncat stpcpy sprintf vsprintf gets
+#pragma GCC poison strcpy strcat strncpy strncat stpcpy gets
+/* A fortified libc makes macros of these for clang; a macro cannot be poisoned, the lint still finds the name. */
+#ifndef sprintf
+#pragma GCC poison sprintf vsprintf
+#endif
 /* Hidden state between calls or threads. */
 #pragma GCC poison strtok localtime localtime_r gmtime asctime ctime strerror getpwnam getpwuid getgrnam readdir_r
 /* Numbers that swallow rubbish, spaces, signs and locales. */
