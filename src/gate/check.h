@@ -16,4 +16,10 @@
 /* To be called from postconfiguration. NGX_OK, or NGX_ERROR with all faults logged. */
 ngx_int_t tg_gate_check(ngx_conf_t *cf);
 
+/*
+ * A core module without directives: judges worker_shutdown_timeout, which nginx settles only after http{}.
+ * To be listed in modules.c before or behind the others; its place does not matter.
+ */
+extern ngx_module_t ngx_tollgate_check_module;
+
 #endif
