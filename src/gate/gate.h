@@ -65,6 +65,7 @@ struct tg_gate_location_conf {
     ngx_uint_t upstream_credential_hash; /* nginx's hash of that name */
     ngx_uint_t shape;              /* enum tg_problem_shape; 0: the profile's, or plain */
     const struct tg_reason_entry *problem; /* tollgate_problem NAME: this location serves only that document */
+    ngx_array_t *operators;        /* of ngx_cidr_t: who else than loopback may see the status pages; NULL: nobody */
 };
 
 /* How far a request has come in PREACCESS. Phase handlers are entered again and again: each step is passed once. */
