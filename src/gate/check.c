@@ -12,6 +12,8 @@
 #include "gate/layout.h"
 #include "gate/rules.h"
 
+#include "base/banned.h"
+
 struct tg_check {
     ngx_conf_t *cf;
     const struct tg_gate_main_conf *main;

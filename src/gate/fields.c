@@ -9,6 +9,8 @@
 #include "core/http/field.h"
 #include "gate/layout.h"
 
+#include "base/banned.h"
+
 /* What one pass over the fields has seen. */
 struct tg_fields_seen {
     unsigned host;

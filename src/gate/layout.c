@@ -3,6 +3,8 @@
  */
 #include "gate/layout.h"
 
+#include "base/banned.h"
+
 const ngx_module_t *tg_layout_module(const ngx_cycle_t *cycle, const char *name)
 {
     for (ngx_uint_t i = 0; cycle->modules[i] != NULL; i++) {

@@ -8,6 +8,8 @@
 
 #include "gate/layout.h"
 
+#include "base/banned.h"
+
 /* Every X-Accel field lets the upstream steer nginx: another file, another speed, another body (settle is then wrong). */
 #define TG_RULE_X_ACCEL                                                                                              \
     (NGX_HTTP_UPSTREAM_IGN_XA_REDIRECT | NGX_HTTP_UPSTREAM_IGN_XA_EXPIRES | NGX_HTTP_UPSTREAM_IGN_XA_LIMIT_RATE |     \

@@ -6,6 +6,8 @@
 #include "base/limits.h"
 #include "core/policy/reason.h"
 
+#include "base/banned.h"
+
 /* One table of counters is far under this; nginx's slab keeps its own books in the rest. */
 #define TG_ZONE_BYTES (64u * 1024u)
 
