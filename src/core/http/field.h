@@ -45,6 +45,6 @@ bool tg_client_request_id_ok(struct tg_span value);
 bool tg_api_key_shape_ok(struct tg_span key);
 
 /* Writes a key of TG_API_KEY_CHARS characters from 32 random bytes; live chooses the prefix. */
-void tg_api_key_write(const uint8_t random[32], bool live, char ret[TG_API_KEY_CHARS]);
+void tg_api_key_write(const uint8_t secret[32], bool live, char ret[TG_API_KEY_CHARS]);
 
 #endif

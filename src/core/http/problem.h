@@ -23,6 +23,12 @@ struct tg_problem {
 /* "application/problem+json", or "application/json" where the dialect's client insists on it. */
 struct tg_span tg_problem_content_type(uint8_t shape);
 
+/*
+ * The status that goes with a reason: the table's, but for a dialect whose client knows the refusal by another one
+ * (stripe-node raises its idempotency error only for 400). 0: the upstream's own.
+ */
+uint16_t tg_problem_status(uint8_t shape, uint16_t reason);
+
 /* Writes the body; type is "urn:tollgate:reason:NAME" (outcome_unknown for 181..184). */
 TG_MUST_CHECK enum tg_err tg_problem_write(struct tg_buf *out, const struct tg_problem *problem);
 

@@ -44,6 +44,7 @@ struct tg_operation {
     struct tg_span payee;
     struct tg_span payer;
     struct tg_span instrument;
+    bool body_optional;      /* an empty body is taken as one without members, whatever its media type */
 };
 
 struct tg_profile {
@@ -62,6 +63,7 @@ struct tg_profile {
     struct tg_operation operations[TG_OPERATIONS_MAX];
     size_t operation_count;
     uint8_t status_meaning[600]; /* by upstream status, 100..599: enum tg_status_meaning */
+    bool currency_any_case;      /* "usd" is taken as well as "USD"; else only upper case */
 };
 
 struct tg_profile_error {
@@ -73,10 +75,14 @@ struct tg_profile_error {
 TG_MUST_CHECK enum tg_err tg_profile_parse(struct tg_span text, struct tg_arena *arena,
                                            const struct tg_profile **ret, struct tg_profile_error *why);
 
+/* Arena bytes that tg_profile_parse never exceeds for a text of len bytes. */
+size_t tg_profile_arena_size(size_t text_len);
+
 /*
  * The operation for a method and a path (no query; as the client sent it, percent-encoding untouched).
  * NULL: none; *path_known says whether another method would have matched (405 instead of 404).
- * A path with "//", "/./", "/../", "%2F", "%5C", "%00" or a byte outside visible ASCII matches nothing.
+ * A path with "//", "/./", "/../", "%2F", "%5C", "%00" or a byte outside visible ASCII matches nothing (tg_path_ok).
+ * Where two templates fit, the one with the earlier literal segment is taken.
  */
 const struct tg_operation *tg_profile_match(const struct tg_profile *profile, struct tg_span method,
                                             struct tg_span path, bool *path_known);

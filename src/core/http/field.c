@@ -1,0 +1,168 @@
+/*
+ * field.c - names and values of request fields.
+ *
+ * Promises: as field.h; one pass over the bytes, no state.
+ * Does not: split lists or fold lines; a folded line never gets here (nginx and the gate refuse it).
+ */
+#include "core/http/field.h"
+
+#include "base/banned.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+#define TRACEPARENT_CHARS 55 /* version 00: 2 + 1 + 32 + 1 + 16 + 1 + 2 */
+#define CLIENT_REQUEST_ID_CHARS_MAX 64
+
+static bool is_digit(uint8_t byte)
+{
+    return byte >= '0' && byte <= '9';
+}
+
+static bool is_alpha(uint8_t byte)
+{
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
+}
+
+/* tchar of RFC 9110 5.6.2. */
+static bool is_token(uint8_t byte)
+{
+    return is_digit(byte) || is_alpha(byte) ||
+           (byte != 0 && tg_span_find(TG_SPAN("!#$%&'*+-.^_`|~"), byte) < sizeof("!#$%&'*+-.^_`|~") - 1);
+}
+
+bool tg_field_name_ok(struct tg_span name)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        if (!is_token(name.ptr[i])) {
+            return false;
+        }
+    }
+    return name.len > 0;
+}
+
+bool tg_field_value_ok(struct tg_span value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        uint8_t byte = value.ptr[i];
+        if ((byte < 0x20 && byte != '\t') || byte == 0x7f) {
+            return false;
+        }
+    }
+    /* What a parser leaves of OWS at the ends would be read differently by the next one. */
+    return tg_span_trim(value).len == value.len;
+}
+
+/* Letters without case, '_' as '-': what a CGI-like upstream would see as the same name. */
+static uint8_t folded(uint8_t byte)
+{
+    if (byte >= 'A' && byte <= 'Z') {
+        return (uint8_t)(byte + ('a' - 'A'));
+    }
+    return byte == '_' ? '-' : byte;
+}
+
+static bool folded_starts(struct tg_span name, struct tg_span prefix)
+{
+    if (name.len < prefix.len) {
+        return false;
+    }
+    for (size_t i = 0; i < prefix.len; i++) {
+        if (folded(name.ptr[i]) != prefix.ptr[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool tg_field_is_trust(struct tg_span name)
+{
+    static const struct {
+        struct tg_span text;
+        bool whole; /* the whole name, not its beginning */
+    } names[] = {
+        {{(const uint8_t *)"forwarded", 9}, true},     {{(const uint8_t *)"x-forwarded", 11}, true},
+        {{(const uint8_t *)"x-forwarded-", 12}, false}, {{(const uint8_t *)"x-real-ip", 9}, true},
+        {{(const uint8_t *)"client-cert", 11}, false}, {{(const uint8_t *)"x-ssl-", 6}, false},
+        {{(const uint8_t *)"x-tollgate-", 11}, false}, {{(const uint8_t *)"tollgate-", 9}, false},
+    };
+    for (size_t i = 0; i < COUNT(names); i++) {
+        if (folded_starts(name, names[i].text) && (!names[i].whole || name.len == names[i].text.len)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+enum tg_err tg_content_length_parse(struct tg_span value, uint64_t *ret)
+{
+    *ret = 0;
+    if (value.len == 0) {
+        return TG_ERR_INPUT;
+    }
+    for (size_t i = 0; i < value.len; i++) {
+        if (!is_digit(value.ptr[i])) {
+            return TG_ERR_INPUT;
+        }
+    }
+    uint64_t length = 0;
+    for (size_t i = 0; i < value.len; i++) {
+        if (__builtin_mul_overflow(length, UINT64_C(10), &length) ||
+            __builtin_add_overflow(length, (uint64_t)(value.ptr[i] - '0'), &length)) {
+            return TG_ERR_LIMIT;
+        }
+    }
+    *ret = length;
+    return TG_OK;
+}
+
+static bool is_lower_hex(struct tg_span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (!is_digit(text.ptr[i]) && !(text.ptr[i] >= 'a' && text.ptr[i] <= 'f')) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool is_zero(struct tg_span text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] != '0') {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* version-traceid-parentid-flags (W3C Trace Context 3.2). */
+bool tg_traceparent_ok(struct tg_span value)
+{
+    if (value.len < TRACEPARENT_CHARS || value.ptr[2] != '-' || value.ptr[35] != '-' || value.ptr[52] != '-') {
+        return false;
+    }
+    struct tg_span version = tg_span_sub(value, 0, 2);
+    struct tg_span trace = tg_span_sub(value, 3, 32);
+    struct tg_span parent = tg_span_sub(value, 36, 16);
+    if (!is_lower_hex(version) || !is_lower_hex(trace) || !is_lower_hex(parent) ||
+        !is_lower_hex(tg_span_sub(value, 53, 2)) || tg_span_equal(version, TG_SPAN("ff")) || is_zero(trace) ||
+        is_zero(parent)) {
+        return false;
+    }
+    /* A later version may carry more after another dash (3.2.2.5 of the specification); version 00 may not. */
+    return value.len == TRACEPARENT_CHARS || (!is_zero(version) && value.ptr[TRACEPARENT_CHARS] == '-');
+}
+
+bool tg_client_request_id_ok(struct tg_span value)
+{
+    if (value.len == 0 || value.len > CLIENT_REQUEST_ID_CHARS_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < value.len; i++) {
+        uint8_t byte = value.ptr[i];
+        if (!is_digit(byte) && !is_alpha(byte) && byte != '.' && byte != '_' && byte != '-') {
+            return false;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,94 @@
+/*
+ * card.c - digit runs, separators and Luhn.
+ *
+ * Promises: as card.h; work per byte is bounded by TG_CARD_DIGITS_MAX.
+ * Does not: keep, copy out or log what it finds.
+ */
+#include "core/payment/card.h"
+
+#include "base/banned.h"
+
+static bool is_digit(uint8_t byte)
+{
+    return byte >= '0' && byte <= '9';
+}
+
+bool tg_luhn_ok(struct tg_span digits)
+{
+    unsigned sum = 0;
+    for (size_t i = 0; i < digits.len; i++) {
+        uint8_t byte = digits.ptr[digits.len - 1 - i];
+        if (!is_digit(byte)) {
+            return false;
+        }
+        unsigned value = (unsigned)(byte - '0') << (i % 2);
+        sum += value > 9 ? value - 9 : value;
+    }
+    return digits.len > 0 && sum % 10 == 0;
+}
+
+static size_t group_len(struct tg_span bytes, size_t at)
+{
+    size_t len = 0;
+    while (at + len < bytes.len && is_digit(bytes.ptr[at + len])) {
+        len++;
+    }
+    return len;
+}
+
+/* True when a candidate begins with the group at `at`, which is a group's first digit. */
+static bool card_begins(struct tg_span bytes, size_t at)
+{
+    if (bytes.ptr[at] < '2' || bytes.ptr[at] > '6') {
+        return false;
+    }
+    uint8_t digits[TG_CARD_DIGITS_MAX];
+    size_t len = 0;
+    for (;;) {
+        size_t group = group_len(bytes, at);
+        if (group == 0 || group > TG_CARD_DIGITS_MAX - len) {
+            return false;
+        }
+        for (size_t i = 0; i < group; i++) {
+            digits[len++] = bytes.ptr[at + i];
+        }
+        if (len >= TG_CARD_DIGITS_MIN && tg_luhn_ok(tg_span(digits, len))) {
+            return true;
+        }
+        at += group;
+        if (at >= bytes.len || (bytes.ptr[at] != ' ' && bytes.ptr[at] != '-')) {
+            return false;
+        }
+        at++;
+    }
+}
+
+bool tg_card_found(struct tg_span bytes)
+{
+    if (bytes.len < TG_CARD_DIGITS_MIN) {
+        return false;
+    }
+    size_t at = 0;
+    while (at < bytes.len) {
+        size_t group = group_len(bytes, at);
+        if (group == 0) {
+            at++;
+            continue;
+        }
+        if (card_begins(bytes, at)) {
+            return true;
+        }
+        at += group;
+    }
+    return false;
+}
+
+bool tg_card_found_in(const struct tg_value *root)
+{
+    for (const struct tg_value *value = root; value != NULL; value = tg_value_walk(root, value)) {
+        if (tg_card_found(value->text) || tg_card_found(value->key)) {
+            return true;
+        }
+    }
+    return false;
+}
