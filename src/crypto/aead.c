@@ -57,6 +57,7 @@ enum tg_err tg_aead_seal(const uint8_t key[TG_KEY_BYTES], struct tg_span aad, st
         !run(contexts->cipher, true, key, out, aad, plain, text) ||
         EVP_CipherFinal_ex(contexts->cipher, text + plain.len, &len) != 1 || len != 0 ||
         EVP_CIPHER_CTX_ctrl(contexts->cipher, EVP_CTRL_AEAD_GET_TAG, TG_TAG_BYTES, text + plain.len) != 1) {
+        tg_contexts_forget_errors();
         tg_wipe(out, total);
         return TG_ERR_BUG;
     }
@@ -86,10 +87,12 @@ enum tg_err tg_aead_open(const uint8_t key[TG_KEY_BYTES], struct tg_span aad, st
     if (contexts == NULL ||
         !run(contexts->cipher, false, key, sealed.ptr, aad, tg_span(sealed.ptr + TG_NONCE_BYTES, plain_len), out) ||
         EVP_CIPHER_CTX_ctrl(contexts->cipher, EVP_CTRL_AEAD_SET_TAG, TG_TAG_BYTES, tag) != 1) {
+        tg_contexts_forget_errors();
         tg_wipe(out, plain_len);
         return TG_ERR_BUG;
     }
     if (EVP_CipherFinal_ex(contexts->cipher, none, &len) != 1) {
+        tg_contexts_forget_errors();
         tg_wipe(out, plain_len);
         return TG_ERR_INPUT;
     }

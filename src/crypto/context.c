@@ -7,6 +7,7 @@
 #include "crypto/context.h"
 
 #include <openssl/core_names.h>
+#include <openssl/err.h>
 #include <openssl/kdf.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -80,6 +81,11 @@ static struct tg_contexts *contexts_make(void)
 struct tg_contexts *tg_contexts_get(void)
 {
     return mine != NULL ? mine : contexts_make();
+}
+
+void tg_contexts_forget_errors(void)
+{
+    ERR_clear_error();
 }
 
 const EVP_MD *tg_context_sha256(void)

@@ -23,6 +23,9 @@ struct tg_contexts *tg_contexts_get(void);
 /* SHA-256, fetched; NULL when the provider is missing. */
 const EVP_MD *tg_context_sha256(void);
 
+/* Drops what OpenSSL noted about a failure: nginx would find it in its own next TLS call and close on it. */
+void tg_contexts_forget_errors(void);
+
 /* HKDF, fetched; NULL when the provider is missing. */
 EVP_KDF *tg_context_hkdf(void);
 

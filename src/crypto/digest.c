@@ -26,6 +26,7 @@ static bool finish(EVP_MD_CTX *context, bool fine, uint8_t ret[TG_DIGEST_BYTES])
     if (fine && EVP_DigestFinal_ex(context, ret, &len) == 1 && len == TG_DIGEST_BYTES) {
         return true;
     }
+    tg_contexts_forget_errors();
     tg_wipe(ret, TG_DIGEST_BYTES);
     return false;
 }

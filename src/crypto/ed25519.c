@@ -18,6 +18,7 @@ enum tg_err tg_ed25519_public(const uint8_t seed[TG_KEY_BYTES], uint8_t ret[32])
     bool fine = key != NULL && EVP_PKEY_get_raw_public_key(key, ret, &len) == 1 && len == 32;
     EVP_PKEY_free(key);
     if (!fine) {
+        tg_contexts_forget_errors();
         tg_wipe(ret, 32);
         return TG_ERR_BUG;
     }
@@ -35,6 +36,7 @@ enum tg_err tg_ed25519_sign(const uint8_t seed[TG_KEY_BYTES], struct tg_span byt
     EVP_MD_CTX_free(context);
     EVP_PKEY_free(key);
     if (!fine) {
+        tg_contexts_forget_errors();
         tg_wipe(ret, TG_SIGNATURE_BYTES);
         return TG_ERR_BUG;
     }
@@ -54,5 +56,8 @@ enum tg_err tg_ed25519_verify(const uint8_t public_key[32], struct tg_span bytes
     }
     EVP_MD_CTX_free(context);
     EVP_PKEY_free(key);
+    if (err != TG_OK) {
+        tg_contexts_forget_errors();
+    }
     return err;
 }

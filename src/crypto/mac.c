@@ -33,6 +33,7 @@ enum tg_err tg_hmac_sha256(struct tg_span key, struct tg_span bytes, uint8_t ret
         EVP_MAC_final(contexts->mac, ret, &len, TG_DIGEST_BYTES) == 1 && len == TG_DIGEST_BYTES) {
         return TG_OK;
     }
+    tg_contexts_forget_errors();
     tg_wipe(ret, TG_DIGEST_BYTES);
     return TG_ERR_BUG;
 }
@@ -56,6 +57,7 @@ enum tg_err tg_hkdf_sha256(struct tg_span key, struct tg_span info, uint8_t *ret
     bool fine = context != NULL && EVP_KDF_derive(context, ret, ret_len, params) == 1;
     EVP_KDF_CTX_free(context);
     if (!fine) {
+        tg_contexts_forget_errors();
         tg_wipe(ret, ret_len);
         return TG_ERR_BUG;
     }

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <openssl/rand.h>
 
+#include "crypto/context.h"
 #include "crypto/crypto.h"
 
 #include "base/banned.h"
@@ -18,6 +19,7 @@ enum tg_err tg_random(void *ret, size_t len)
         return TG_ERR_LIMIT;
     }
     if (len > 0 && RAND_bytes(ret, (int)len) != 1) {
+        tg_contexts_forget_errors();
         tg_wipe(ret, len);
         return TG_ERR_BUG;
     }

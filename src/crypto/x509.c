@@ -17,6 +17,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "crypto/context.h"
 #include "crypto/crypto.h"
 
 #include "base/banned.h"
@@ -231,6 +232,7 @@ enum tg_err tg_x509_issue(const struct tg_certificate_wish *wish, struct tg_span
         made = pair == NULL ? NULL : build(wish, pair, issuer, self ? pair : issuer_key);
         err = made == NULL ? TG_ERR_BUG : write_both(made, pair, certificate, key);
     }
+    tg_contexts_forget_errors();
     X509_free(made);
     X509_free(issuer);
     EVP_PKEY_free(pair);
@@ -282,6 +284,7 @@ enum tg_err tg_x509_crl(struct tg_span issuer_pem, struct tg_span issuer_key_pem
         BIO_free(bio);
         X509_CRL_free(made);
     }
+    tg_contexts_forget_errors();
     X509_free(issuer);
     EVP_PKEY_free(issuer_key);
     return err;
@@ -305,6 +308,7 @@ enum tg_err tg_x509_fingerprint(struct tg_span pem, uint8_t ret[32], int64_t *no
     *not_after_s = 0;
     X509 *certificate = read_certificate(pem);
     if (certificate == NULL) {
+        tg_contexts_forget_errors();
         return TG_ERR_INPUT;
     }
     unsigned len = 0;
