@@ -1,0 +1,143 @@
+"""What every instance needs: keys and certificates, free ports, processes that end by their id."""
+import datetime
+import functools
+import hashlib
+import os
+import pathlib
+import secrets
+import signal
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+import zlib
+
+BUILD = pathlib.Path(os.environ.get("TOLLGATE_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build")).resolve()
+ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+
+
+def base32(data):
+    """RFC 4648 6, lower case, no padding."""
+    bits = "".join(f"{byte:08b}" for byte in data)
+    bits += "0" * (-len(bits) % 5)
+    return "".join(ALPHABET[int(bits[i:i + 5], 2)] for i in range(0, len(bits), 5))
+
+
+def api_key(environment="test"):
+    body = f"tgk_{environment}_" + base32(secrets.token_bytes(32))
+    return body + base32(zlib.crc32(body.encode()).to_bytes(4, "big"))
+
+
+def key_hash(key):
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def free_ports(count):
+    held = [socket.socket() for _ in range(count)]
+    try:
+        for one in held:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in held]
+    finally:
+        for one in held:
+            one.close()
+
+
+def _certificate(name, key, issuer, issuer_key, authority):
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.x509.oid import NameOID
+    import ipaddress
+
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.datetime.utcnow()
+    builder = (x509.CertificateBuilder().subject_name(subject).issuer_name(issuer or subject)
+               .public_key(key.public_key()).serial_number(x509.random_serial_number())
+               .not_valid_before(now - datetime.timedelta(hours=1)).not_valid_after(now + datetime.timedelta(days=2))
+               .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True))
+    if not authority:
+        names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    return builder.sign(issuer_key or key, hashes.SHA256())
+
+
+@functools.lru_cache(maxsize=1)
+def certificates():
+    """A folder with ca.pem, server.pem and server.key, made once a run."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    folder = tempfile.TemporaryDirectory(prefix="tollgate-tls-")
+    path = pathlib.Path(folder.name)
+    authority_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    authority = _certificate("gate tests", authority_key, None, None, True)
+    server = _certificate("localhost", server_key, authority.subject, authority_key, False)
+    pem = serialization.Encoding.PEM
+    (path / "ca.pem").write_bytes(authority.public_bytes(pem))
+    (path / "server.pem").write_bytes(server.public_bytes(pem))
+    (path / "server.key").write_bytes(server_key.private_bytes(pem, serialization.PrivateFormat.PKCS8,
+                                                                serialization.NoEncryption()))
+    return folder
+
+
+def tls_context():
+    return ssl.create_default_context(cafile=os.path.join(certificates().name, "ca.pem"))
+
+
+class Process:
+    """A child with its log; ends by TERM, then by KILL, always by its own id."""
+
+    def __init__(self, name, arguments, log, environment=None):
+        self.name, self.log = name, pathlib.Path(log)
+        with open(self.log, "ab") as out:
+            self.child = subprocess.Popen(list(map(str, arguments)), stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                          env=dict(os.environ, **(environment or {})))
+
+    @property
+    def pid(self):
+        return self.child.pid
+
+    def running(self):
+        return self.child.poll() is None
+
+    def signal(self, number):
+        self.child.send_signal(number)
+
+    def stop(self, number=signal.SIGTERM, seconds=10):
+        if self.running():
+            self.child.send_signal(signal.SIGCONT)
+            self.child.send_signal(number)
+            try:
+                self.child.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+                self.child.wait(5)
+                raise AssertionError(f"{self.name} did not end: {self.tail()}") from None
+        return self.child.returncode
+
+    def kill(self):
+        self.child.kill()
+        self.child.wait(5)
+
+    def tail(self):
+        return self.log.read_text(errors="replace")[-3000:]
+
+    def wait_for(self, ready, seconds=10):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if not self.running():
+                raise AssertionError(f"{self.name} ended with {self.child.returncode}: {self.tail()}")
+            if ready():
+                return self
+            time.sleep(0.01)
+        raise AssertionError(f"{self.name} is not ready: {self.tail()}")
+
+
+def descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as listed:
+        return [int(word) for word in listed.read().split()]
