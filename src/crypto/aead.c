@@ -6,6 +6,7 @@
  * Does not: seal in place: out must not overlap the input.
  */
 #include <limits.h>
+#include <openssl/evp.h>
 #include <string.h>
 
 #include "crypto/context.h"

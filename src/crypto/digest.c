@@ -4,6 +4,7 @@
  * Promises: as crypto.h; lengths in front of parts make the list injective.
  * Does not: stream: callers have whole spans.
  */
+#include <openssl/evp.h>
 #include <string.h>
 
 #include "base/endian.h"

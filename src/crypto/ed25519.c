@@ -4,6 +4,8 @@
  * Promises: as crypto.h; a signature that does not fit is TG_ERR_INPUT, whatever is wrong with it.
  * Does not: offer contexts or prehashing (Ed25519ctx, Ed25519ph).
  */
+#include <openssl/evp.h>
+
 #include "crypto/context.h"
 #include "crypto/crypto.h"
 

@@ -5,6 +5,7 @@
  * Does not: compare MACs (compare.c).
  */
 #include <openssl/core_names.h>
+#include <openssl/evp.h>
 #include <openssl/kdf.h>
 #include <openssl/params.h>
 
