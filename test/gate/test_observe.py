@@ -83,12 +83,12 @@ def test_trust_fields_pass_as_they_are(watched):
 
 def test_the_keeper_stopped_or_gone(watched):
     keeper = watched.processes["keeper"]
-    keeper.signal(signal.SIGSTOP)
+    keeper.deliver(signal.SIGSTOP)
     try:
         answered = watched.pay()
         assert answered.status == 201 and answered.seconds < 2, answered
     finally:
-        keeper.signal(signal.SIGCONT)
+        keeper.deliver(signal.SIGCONT)
     os.kill(keeper.pid, signal.SIGKILL)
     keeper.child.wait(5)
     before = watched.metric("tollgate_gate_observed_unrecorded_total")

@@ -101,7 +101,7 @@ class Process:
     def running(self):
         return self.child.poll() is None
 
-    def signal(self, number):
+    def deliver(self, number):
         self.child.send_signal(number)
 
     def stop(self, number=signal.SIGTERM, seconds=10):

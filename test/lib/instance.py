@@ -222,7 +222,7 @@ class Instance:
 
     def reload(self):
         old = set(house.children(self.processes["nginx"].pid))
-        self.processes["nginx"].signal(signal.SIGHUP)
+        self.processes["nginx"].deliver(signal.SIGHUP)
         end = time.monotonic() + 5
         while time.monotonic() < end:
             if set(house.children(self.processes["nginx"].pid)) - old:
