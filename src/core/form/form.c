@@ -85,8 +85,7 @@ static bool bracket_take(struct tg_span *rest, struct tg_span *token)
 static enum tg_reason child_add(struct reader *reader, struct tg_value *parent, struct tg_span key, uint8_t kind,
                                 struct tg_value **ret)
 {
-    struct tg_value *child =
-        reader->values < TG_VALUE_COUNT_MAX ? tg_value_add(reader->arena, parent, kind) : NULL;
+    struct tg_value *child = reader->values < TG_VALUE_COUNT_MAX ? tg_value_add(reader->arena, parent, kind) : NULL;
     if (child == NULL) {
         return TG_REASON_JSON_LIMIT;
     }

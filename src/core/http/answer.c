@@ -18,10 +18,26 @@ bool tg_answer_field_kept(struct tg_span name)
 {
     /* Hop-by-hop (RFC 9110 7.6.1), framing that nginx writes anew, and what belongs to the first sending only. */
     static const char *const dropped[] = {
-        "age",        "alt-svc",    "connection",          "content-length",    "date",
-        "expires",    "keep-alive", "proxy-authenticate",  "proxy-connection",  "proxy-authorization",
-        "server",     "set-cookie", "set-cookie2",         "status",            "te",
-        "trailer",    "trailers",   "transfer-encoding",   "upgrade",           "via",
+        "age",
+        "alt-svc",
+        "connection",
+        "content-length",
+        "date",
+        "expires",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-connection",
+        "proxy-authorization",
+        "server",
+        "set-cookie",
+        "set-cookie2",
+        "status",
+        "te",
+        "trailer",
+        "trailers",
+        "transfer-encoding",
+        "upgrade",
+        "via",
         "idempotent-replayed",
     };
     /* Words to nginx itself, and our own. */
@@ -61,7 +77,8 @@ enum tg_err tg_answer_write(struct tg_buf *out, const struct tg_answer *answer)
     tg_buf_put_u16(out, answer->status);
     tg_buf_put_u16(out, (uint16_t)answer->field_count);
     for (size_t i = 0; i < answer->field_count; i++) {
-        /* White space that an upstream left at the ends means nothing (RFC 9110 5.5) and must not make a payment unknown. */
+        /* White space that an upstream left at the ends means nothing (RFC 9110 5.5) and must not make a payment
+         * unknown. */
         struct tg_answer_field field = {answer->fields[i].name, tg_span_trim(answer->fields[i].value)};
         if (!field_ok(&field)) {
             return TG_ERR_INPUT;

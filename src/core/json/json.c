@@ -94,8 +94,7 @@ static bool character_read(struct reader *reader)
         low < SURROGATE_LOW_FIRST || low > SURROGATE_LAST) {
         return false; /* a lone surrogate is no character (RFC 8259 8.2) */
     }
-    tg_utf8_put(&reader->decoded,
-                SURROGATE_BASE + ((high - SURROGATE_HIGH_FIRST) << 10) + (low - SURROGATE_LOW_FIRST));
+    tg_utf8_put(&reader->decoded, SURROGATE_BASE + ((high - SURROGATE_HIGH_FIRST) << 10) + (low - SURROGATE_LOW_FIRST));
     return true;
 }
 

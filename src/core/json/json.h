@@ -15,7 +15,7 @@
 #include "core/policy/reason.h"
 
 #define TG_JSON_STRING_BYTES_MAX (128u * 1024u) /* an encrypted block or a document in base 64 fits */
-#define TG_JSON_NUMBER_CHARS_MAX 128           /* far beyond what a double or a 128-bit integer needs */
+#define TG_JSON_NUMBER_CHARS_MAX 128            /* far beyond what a double or a 128-bit integer needs */
 
 /* Where the reader stopped. */
 struct tg_json_place {

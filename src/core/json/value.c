@@ -189,8 +189,8 @@ const struct tg_value *tg_value_walk(const struct tg_value *root, const struct t
 
 size_t tg_value_arena_size(size_t len)
 {
-    /* A value takes two bytes of the message or more ("1," or "[]"); only what is still open when the message breaks off
-     * takes one, and that is bounded by the depth. The root comes on top. */
+    /* A value takes two bytes of the message or more ("1," or "[]"); only what is still open when the message breaks
+     * off takes one, and that is bounded by the depth. The root comes on top. */
     size_t values = len / 2 + TG_VALUE_DEPTH_MAX + 2;
     if (values > TG_VALUE_COUNT_MAX) {
         values = TG_VALUE_COUNT_MAX;

@@ -26,13 +26,13 @@ struct tg_value {
     struct tg_value *parent; /* NULL: the root */
     struct tg_value *first;  /* children of an array or object, in order */
     struct tg_value *last;
-    struct tg_value *next;   /* the next child of the same parent */
-    struct tg_span key;      /* name in the parent object, decoded */
-    struct tg_span text;     /* string: decoded; number: as written */
-    uint32_t key_hash;       /* finds names fast; no secret, no promise */
-    uint32_t index;          /* position among the parent's children */
-    uint32_t count;          /* children */
-    uint8_t kind;            /* enum tg_value_kind */
+    struct tg_value *next; /* the next child of the same parent */
+    struct tg_span key;    /* name in the parent object, decoded */
+    struct tg_span text;   /* string: decoded; number: as written */
+    uint32_t key_hash;     /* finds names fast; no secret, no promise */
+    uint32_t index;        /* position among the parent's children */
+    uint32_t count;        /* children */
+    uint8_t kind;          /* enum tg_value_kind */
 };
 
 /* Limits that every message has; one for JSON and forms, so that both cost the same at most. */

@@ -11,7 +11,7 @@
 
 #include "base/banned.h"
 
-#define TTL_S_MIN 60              /* below that a client's ordinary retries outlive the claim */
+#define TTL_S_MIN 60               /* below that a client's ordinary retries outlive the claim */
 #define TTL_S_MAX (31 * 24 * 3600) /* the longest that a known dialect promises is 30 days */
 #define DESCRIPTION_BYTES_MAX 1024
 
@@ -151,8 +151,9 @@ static enum tg_err head_read(struct tg_profile_reader *reader, const struct tg_v
 
 static enum tg_err root_read(struct tg_profile_reader *reader, const struct tg_value *root)
 {
-    static const char *const names[] = {"name",         "description", "credential_field", "idempotency", "bound_fields", "card_numbers_allowed",
-                                        "currency_case", "problem_shape", "status", "probe", "operations", NULL};
+    static const char *const names[] = {
+        "name",          "description",   "credential_field", "idempotency", "bound_fields", "card_numbers_allowed",
+        "currency_case", "problem_shape", "status",           "probe",       "operations",   NULL};
     enum tg_err err = tg_profile_members_check(reader, root, names);
     if (err == TG_OK) {
         err = head_read(reader, root);

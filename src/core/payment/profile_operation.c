@@ -12,7 +12,7 @@
 
 #define METHOD_CHARS_MAX 16
 
-/* enum tg_idempotency of wire/message.h, which core does not include; message_test.c and profile_test.c pin both. */
+/* enum tg_idempotency of wire/message.h, which core does not need otherwise; profile_operation_test.c pins both. */
 static const struct tg_profile_word idempotency_words[] = {{"none", 0}, {"optional", 1}, {"required", 2}, {NULL, 0}};
 static const struct tg_profile_word body_words[] = {
     {"none", TG_BODY_NONE}, {"json", TG_BODY_JSON}, {"form", TG_BODY_FORM}, {NULL, 0}};
@@ -120,8 +120,7 @@ static enum tg_err uniqueness_check(struct tg_profile_reader *reader, const stru
         if (tg_span_equal(other->name, operation->name)) {
             return tg_profile_fail(reader, value, "has another operation's name");
         }
-        if (tg_span_equal(other->method, operation->method) &&
-            tg_template_compare(other->path, operation->path) == 0) {
+        if (tg_span_equal(other->method, operation->method) && tg_template_compare(other->path, operation->path) == 0) {
             return tg_profile_fail(reader, value, "has another operation's method and path");
         }
     }
@@ -130,8 +129,9 @@ static enum tg_err uniqueness_check(struct tg_profile_reader *reader, const stru
 
 enum tg_err tg_profile_operation_read(struct tg_profile_reader *reader, const struct tg_value *value)
 {
-    static const char *const names[] = {"name",   "method",   "path",  "body",  "body_optional", "idempotency", "money_moving",
-                                        "amount", "currency", "payee", "payer", "instrument",    NULL};
+    static const char *const names[] = {"name",        "method",       "path",   "body",     "body_optional",
+                                        "idempotency", "money_moving", "amount", "currency", "payee",
+                                        "payer",       "instrument",   NULL};
     struct tg_profile *profile = reader->profile;
     if (profile->operation_count >= TG_OPERATIONS_MAX) {
         return tg_profile_fail(reader, value, "is one operation too many");

@@ -30,8 +30,7 @@ static const struct tg_reason_entry entries[] = {
     {TG_REASON_CERTIFICATE_MISMATCH, 401, TG_RETRY_NEVER, "certificate_mismatch", "The credentials are not valid",
      "The partner has client certificates on record and the connection showed none, or another one. "
      "Look at 'tollgate certificate list'; after a renewal add the new one with 'tollgate certificate add'."},
-    {TG_REASON_AUTHENTICATION_THROTTLED, 429, TG_RETRY_SAFE, "authentication_throttled",
-     "Too many failed attempts",
+    {TG_REASON_AUTHENTICATION_THROTTLED, 429, TG_RETRY_SAFE, "authentication_throttled", "Too many failed attempts",
      "Too many calls from this address, or with this key's prefix, failed to authenticate. It ends by itself after "
      "Retry-After. If the partner is known, find out which client still sends an old key."},
 
@@ -78,8 +77,7 @@ static const struct tg_reason_entry entries[] = {
     {TG_REASON_JSON_SYNTAX, 400, TG_RETRY_NEVER, "json_syntax", "The body is not valid JSON",
      "The body breaks the grammar of RFC 8259; comments, trailing commas and a byte order mark do too. "
      "The pointer names the place as far as it was read."},
-    {TG_REASON_JSON_DUPLICATE_MEMBER, 400, TG_RETRY_NEVER, "json_duplicate_member",
-     "The body has a member twice",
+    {TG_REASON_JSON_DUPLICATE_MEMBER, 400, TG_RETRY_NEVER, "json_duplicate_member", "The body has a member twice",
      "An object names one member twice. Two readers may take two different values, so it is refused. "
      "The pointer names the member."},
     {TG_REASON_JSON_LIMIT, 400, TG_RETRY_NEVER, "json_limit", "The body is too complex",
