@@ -1,0 +1,70 @@
+/*
+ * admin_status.c - status, metrics.
+ *
+ * Promises: answered from memory; says plainly what does not protect (one user for all processes,
+ * no sandbox).
+ * Does not: show paths of keys or anything secret.
+ */
+#include <sys/types.h>
+#include <unistd.h>
+
+#include "daemon/daemon.h"
+#include "keeper/admin.h"
+#include "keeper/clock.h"
+#include "keeper/sandbox.h"
+#include "keeper/stats.h"
+
+#include "base/banned.h"
+
+static uid_t sealer_uid(const struct tg_keeper *keeper)
+{
+    uv_os_fd_t fd = -1;
+    uid_t uid = TG_DAEMON_UID_NONE;
+    if (!keeper->sealer.ready || uv_fileno((const uv_handle_t *)keeper->sealer.pipe, &fd) != 0 ||
+        tg_daemon_peer(fd, &uid, NULL) != TG_OK) {
+        return TG_DAEMON_UID_NONE;
+    }
+    return uid;
+}
+
+static json_t *protection(const struct tg_keeper *keeper)
+{
+    uid_t sealer = sealer_uid(keeper);
+    bool apart = sealer != TG_DAEMON_UID_NONE && sealer != geteuid() && keeper->options.gate_uid != geteuid() &&
+                 keeper->options.gate_uid != sealer;
+    return json_pack("{s:b,s:s,s:b,s:b,s:s}", "processes_separated", apart, "note",
+                     apart ? "gate, keeper and sealer run as different users" : "processes not separated",
+                     "keeper_sandbox", tg_sandbox_built(), "core_dumps", 0, "keys", "file");
+}
+
+void tg_admin_status(struct tg_admin_call *call)
+{
+    struct tg_keeper *keeper = call->keeper;
+    struct tg_store_counts counts;
+    tg_store_count(keeper->committer.store, &counts);
+    json_t *store = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "claims_live", (json_int_t)counts.claims_live,
+                              "claims_in_flight", (json_int_t)counts.claims_in_flight, "claims_unknown",
+                              (json_int_t)counts.claims_unknown, "events", (json_int_t)counts.events, "segments",
+                              (json_int_t)counts.segments, "bytes", (json_int_t)counts.bytes, "segment",
+                              (json_int_t)keeper->segment);
+    const struct tg_setup *setup = &keeper->setup;
+    json_t *rows = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "partners", (json_int_t)setup->partners.count,
+                             "keys", (json_int_t)setup->keys.count, "limits", (json_int_t)setup->limits.count,
+                             "certificates", (json_int_t)setup->certificates.count, "routes",
+                             (json_int_t)setup->routes.count, "gate_links", (json_int_t)keeper->gate_links, "pending",
+                             (json_int_t)keeper->batcher.queue.count, "unknown", (json_int_t)counts.claims_unknown);
+    json_int_t uptime_s = (tg_clock_monotonic_us() - keeper->started_us) / 1000000;
+    json_t *self = json_pack("{s:I,s:I,s:I}", "pid", (json_int_t)getpid(), "uid", (json_int_t)geteuid(), "uptime_s",
+                             uptime_s);
+    json_t *sealer = json_pack("{s:b}", "up", keeper->sealer.ready);
+    tg_admin_ok(call, json_pack("{s:o,s:o,s:o,s:o,s:o}", "keeper", self, "sealer", sealer, "store", store, "counts",
+                                rows, "protection", protection(keeper)));
+}
+
+void tg_admin_metrics(struct tg_admin_call *call)
+{
+    uint8_t text[TG_STATS_BYTES_MAX];
+    struct tg_buf stats = tg_buf(text, sizeof(text));
+    tg_stats_write(call->keeper, &stats);
+    tg_admin_ok(call, json_pack("{s:o}", "text", json_stringn((const char *)text, stats.len)));
+}

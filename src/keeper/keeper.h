@@ -1,0 +1,116 @@
+/*
+ * keeper.h - what the loop's thread of the keeper holds, and the services that work on it.
+ *
+ * Promises: everything here is touched by the loop's thread alone; the store belongs to the
+ * committer's thread, which is reached by jobs.
+ * Does not: hold secrets beyond a batch.
+ */
+#ifndef TG_KEEPER_KEEPER_H
+#define TG_KEEPER_KEEPER_H
+
+#include <sys/types.h>
+#include <uv.h>
+
+#include "keeper/batch.h"
+#include "keeper/committer.h"
+#include "keeper/link.h"
+#include "keeper/metrics.h"
+#include "keeper/sealer_link.h"
+#include "keeper/setup.h"
+#include "keeper/throttle.h"
+
+/* ADMITs that wait for their turn: at 10,000 a second some 400 ms, beyond which a caller had better ask again. */
+#define TG_KEEPER_ADMITS_MAX 4096
+/* NOTEs and failed keys that wait to be recorded; more are only counted. */
+#define TG_KEEPER_NOTES_MAX 4096
+/* Refusals of callers that nobody knows, recorded in a second; a flood of them must not fill the disk. */
+#define TG_KEEPER_UNKNOWN_ROWS_PER_SECOND 50
+/* How long the end waits for what is pending. */
+#define TG_KEEPER_END_MS 5000
+
+struct tg_keeper_options {
+    const char *store;
+    const char *gate_socket;
+    const char *admin_socket;
+    const char *sealer_socket;
+    const char *user;
+    const char *log;
+    const char *pid;
+    uid_t gate_uid;
+    uid_t admin_uid;
+    uint64_t segment_rows;
+    uint64_t segment_seconds;
+    uint64_t retention_days;
+};
+
+struct tg_keeper {
+    uv_loop_t loop;
+    struct tg_keeper_options options;
+    struct tg_setup setup;
+    struct tg_throttle *throttle;
+    struct tg_metrics metrics;
+    struct tg_committer committer;
+    struct tg_sealer_link sealer;
+    struct tg_batcher batcher;
+    struct tg_link *links;
+    struct tg_link *dirty;
+    size_t gate_links;
+    size_t admin_links;
+    uv_pipe_t gate_server;
+    uv_pipe_t admin_server;
+    uv_signal_t signals[3];
+    uv_check_t check;
+    uv_timer_t tick;
+    uint64_t owner_next;
+    uint8_t boot_id[16];
+    uint32_t segment;           /* whose key seals answers now: its key is made */
+    uint32_t segment_wanted;    /* opened by the store; its key is being made */
+    bool sealer_was_away;
+    size_t destroying;          /* keys that the sealer was asked to destroy */
+    struct tg_bucket unknown_rows;
+    uint64_t suppressed;        /* refusals that were not recorded since it was last written down */
+    bool acting;                /* the suppressed count is being written */
+    uint64_t ticks;
+    int64_t started_us;
+    int64_t ending_since_us;    /* 0: serving */
+    int exit_status;
+};
+
+/* gate_link.c: one frame of a gate. False: close the link. */
+bool tg_gate_frame(struct tg_link *link, const struct tg_frame *frame);
+void tg_gate_gone(struct tg_link *link);
+/* Tells every gate to forget the keys that it remembers. */
+void tg_gate_flush(struct tg_keeper *keeper);
+
+/* auth.c, admit.c, settle.c, note.c, stats.c: one service each. */
+bool tg_auth_serve(struct tg_link *link, const struct tg_frame *frame);
+bool tg_admit_serve(struct tg_link *link, const struct tg_frame *frame);
+bool tg_settle_serve(struct tg_link *link, const struct tg_frame *frame);
+bool tg_note_serve(struct tg_link *link, const struct tg_frame *frame);
+bool tg_stats_serve(struct tg_link *link, const struct tg_frame *frame);
+
+/* admit.c: the answer of a decided ADMIT; takes the question. */
+void tg_admit_answer(struct tg_keeper *keeper, struct tg_question *question);
+/* An ADMIT that is refused at once, without a row of its own. */
+void tg_admit_refuse(struct tg_link *link, uint16_t slot, uint32_t turn, uint16_t reason, uint16_t retry_after_s);
+/* admit.c: policy at its turn; fills the work. */
+void tg_admit_prepare(struct tg_keeper *keeper, struct tg_question *question);
+/* admit.c: SHA-256 of a claim key's parts, for the sealer to MAC. */
+TG_MUST_CHECK enum tg_err tg_admit_claim_digest(const struct tg_admit *admit, uint8_t ret[TG_DIGEST_BYTES]);
+
+/* settle.c */
+void tg_settle_prepare(struct tg_keeper *keeper, struct tg_question *question);
+void tg_settle_answer(struct tg_keeper *keeper, struct tg_question *question);
+
+/* note.c: records a refusal that no claim belongs to; rate-bounded when nobody is known. */
+void tg_note_record(struct tg_keeper *keeper, const struct tg_verdict_row *row);
+/* Writes down how many were not recorded, when there are any. */
+void tg_note_suppressed(struct tg_keeper *keeper);
+
+/* actor.c: "uid=1000 login=alice", from /proc/PID/loginuid where the kernel knows it. */
+void tg_admin_actor(uid_t uid, pid_t pid, char ret[TG_LINK_ACTOR_BYTES]);
+
+/* admin.c: one frame of an operator. */
+bool tg_admin_frame(struct tg_link *link, const struct tg_frame *frame);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * main.c - tollgate-keeper: the daemon that remembers.
+ *
+ * Promises: 0 after a clean end, 1 when it could not start, 2 for a wrong command line, 3 when the store failed.
+ * Does not: anything but to read the command line and serve.
+ */
+#include <stdio.h>
+
+#include "base/span.h"
+#include "keeper/options.h"
+#include "keeper/server.h"
+
+#include "base/banned.h"
+
+int main(int argc, char *argv[])
+{
+    if (argc == 2 && tg_span_equal(tg_span_string(argv[1]), TG_SPAN("--help"))) {
+        fputs(tg_options_help(), stdout);
+        return 0;
+    }
+    struct tg_keeper_options options;
+    if (tg_options_read(argc, argv, &options) != TG_OK) {
+        return 2;
+    }
+    return tg_server_run(&options);
+}

@@ -1,0 +1,361 @@
+/*
+ * sealer_link.c - connect, ask, take, connect again.
+ *
+ * Promises: as sealer_link.h. A frame that the sealer's side of the wire would not write ends the link.
+ * Does not: hold more than one frame in each direction.
+ */
+#include "keeper/sealer_link.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "crypto/crypto.h"
+#include "daemon/log.h"
+
+#include "base/banned.h"
+
+#define FRAME_BYTES_MAX (TG_FRAME_HEADER_BYTES + TG_FRAME_BODY_BYTES_MAX)
+/* Results of sealing are longer than their works by a tag and a nonce: their frame must fit too. */
+#define REQUEST_BYTES_MAX (FRAME_BYTES_MAX - TG_SEAL_WORKS_MAX * 64u)
+/* Single asks leave room for the largest work of a batch in the same frame. */
+#define ASKS_BYTES_MAX (2u * 1024u * 1024u)
+
+static void connect_now(struct tg_sealer_link *sealer);
+
+static void on_freed(uv_handle_t *handle)
+{
+    free(handle);
+}
+
+static void give_all(struct tg_sealer_link *sealer, uint8_t status)
+{
+    size_t count = sealer->sink_count;
+    sealer->sink_count = 0;
+    sealer->asked = false;
+    for (size_t i = 0; i < count; i++) {
+        sealer->sinks[i].take(sealer->sinks[i].user, status, tg_span(NULL, 0));
+    }
+    void (*after)(void *) = sealer->after;
+    sealer->after = NULL;
+    if (after != NULL) {
+        after(sealer->after_user);
+    }
+}
+
+static void free_ask(struct tg_sealer_link *sealer, struct tg_sealer_ask *ask)
+{
+    sealer->ask_bytes -= ask->input_len;
+    tg_wipe(ask->bytes, ask->aad_len + ask->input_len);
+    free(ask);
+}
+
+/* Ends the asks that may not wait any longer; at now_us 0 all that are not patient. */
+static void lose_asks(struct tg_sealer_link *sealer, int64_t now_us, bool all)
+{
+    struct tg_sealer_ask *ask = sealer->asks;
+    sealer->asks = NULL;
+    sealer->asks_tail = &sealer->asks;
+    struct tg_sealer_ask *lost = NULL;
+    while (ask != NULL) {
+        struct tg_sealer_ask *next = ask->next;
+        bool waits = now_us == 0 ? ask->patient_until_us != 0
+                                 : ask->patient_until_us == 0 || ask->patient_until_us > now_us;
+        if (waits && !all) {
+            ask->next = NULL;
+            *sealer->asks_tail = ask;
+            sealer->asks_tail = &ask->next;
+        } else {
+            ask->next = lost;
+            lost = ask;
+        }
+        ask = next;
+    }
+    while (lost != NULL) {
+        ask = lost;
+        lost = ask->next;
+        ask->sink.take(ask->sink.user, TG_SEALER_LOST, tg_span(NULL, 0));
+        free_ask(sealer, ask);
+    }
+}
+
+void tg_sealer_tick(struct tg_sealer_link *sealer, int64_t now_us)
+{
+    if (sealer->asks != NULL && !sealer->ready) {
+        lose_asks(sealer, now_us, false);
+    }
+}
+
+static void on_timer(uv_timer_t *timer);
+
+static void lose(struct tg_sealer_link *sealer, const char *why)
+{
+    if (sealer->pipe == NULL) {
+        return;
+    }
+    if (sealer->ready && !sealer->ending) {
+        tg_log_say(TG_LOG_WARNING, "sealer_lost", why);
+    }
+    uv_close((uv_handle_t *)sealer->pipe, on_freed);
+    sealer->pipe = NULL;
+    sealer->connected = false;
+    sealer->ready = false;
+    tg_wipe(sealer->in, sealer->in_len);
+    sealer->in_len = 0;
+    give_all(sealer, TG_SEALER_LOST);
+    lose_asks(sealer, 0, sealer->ending);
+    if (!sealer->ending) {
+        uv_timer_start(&sealer->timer, on_timer, TG_SEALER_RETRY_MS, 0);
+        sealer->changed(sealer->user);
+    }
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    struct tg_sealer_link *sealer = timer->data;
+    if (sealer->pipe == NULL) {
+        connect_now(sealer);
+    } else if (sealer->asked || !sealer->connected) {
+        lose(sealer, "no answer in time");
+    }
+}
+
+/* Hands each result of an answer to its sink. */
+static enum tg_err take_answer(struct tg_sealer_link *sealer, const struct tg_frame *frame)
+{
+    struct tg_cursor cursor = tg_cursor(frame->body);
+    uint16_t count = 0;
+    if (!sealer->asked || frame->type != TG_FRAME_SEAL_ANSWER || frame->turn != sealer->turn ||
+        tg_seal_read_count(&cursor, &count) != TG_OK || count != sealer->sink_count) {
+        return TG_ERR_INPUT;
+    }
+    /* All of it is read once before any of it is believed. */
+    struct tg_cursor rehearsal = cursor;
+    for (size_t i = 0; i < count; i++) {
+        struct tg_seal_result result;
+        enum tg_err err = tg_seal_read_result(&rehearsal, &result);
+        if (err != TG_OK) {
+            return err;
+        }
+    }
+    enum tg_err err = tg_cursor_done(&rehearsal);
+    if (err != TG_OK) {
+        return err;
+    }
+    sealer->sink_count = 0;
+    uv_timer_stop(&sealer->timer);
+    for (size_t i = 0; i < count; i++) {
+        struct tg_seal_result result;
+        if (tg_seal_read_result(&cursor, &result) == TG_OK) {
+            sealer->sinks[i].take(sealer->sinks[i].user, result.status, result.output);
+        }
+    }
+    sealer->asked = false;
+    void (*after)(void *) = sealer->after;
+    sealer->after = NULL;
+    if (after != NULL) {
+        after(sealer->after_user);
+    }
+    return TG_OK;
+}
+
+static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    (void)suggested;
+    struct tg_sealer_link *sealer = handle->data;
+    *buf = uv_buf_init((char *)sealer->in + sealer->in_len, (unsigned)(sealer->in_cap - sealer->in_len));
+}
+
+static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
+{
+    (void)buf;
+    struct tg_sealer_link *sealer = stream->data;
+    if (got < 0) {
+        lose(sealer, "closed");
+        return;
+    }
+    sealer->in_len += (size_t)got;
+    struct tg_frame frame;
+    size_t used;
+    enum tg_err err = tg_frame_read(TG_ROLE_SEALER, tg_span(sealer->in, sealer->in_len), &frame, &used);
+    if (err == TG_ERR_ROOM) {
+        return;
+    }
+    /* One frame on its way: nothing may stand behind its answer. */
+    if (err != TG_OK || used != sealer->in_len || take_answer(sealer, &frame) != TG_OK) {
+        lose(sealer, "broken frame");
+        return;
+    }
+    tg_wipe(sealer->in, sealer->in_len);
+    sealer->in_len = 0;
+    sealer->changed(sealer->user);
+}
+
+static void take_segment_key(void *user, uint8_t status, struct tg_span output)
+{
+    (void)output;
+    struct tg_sealer_link *sealer = user;
+    if (status == TG_SEALER_LOST) {
+        return;
+    }
+    if (status != TG_SEAL_DONE) {
+        tg_log_say(TG_LOG_ERROR, "sealer_refuses", "the open segment's key could not be made");
+        return;
+    }
+    sealer->ready = true;
+    tg_log_say(TG_LOG_INFO, "sealer_ready", "connected");
+}
+
+static void on_connect(uv_connect_t *request, int status)
+{
+    struct tg_sealer_link *sealer = request->data;
+    if (request->handle != (uv_stream_t *)sealer->pipe || status == UV_ECANCELED) {
+        return;
+    }
+    if (status != 0 || uv_read_start((uv_stream_t *)sealer->pipe, on_alloc, on_read) != 0) {
+        lose(sealer, "no connection");
+        return;
+    }
+    sealer->connected = true;
+    uv_timer_stop(&sealer->timer);
+    struct tg_seal_work make = {.operation = TG_SEAL_KEY_MAKE,
+                                .key = TG_SEAL_KEY_SEGMENT + sealer->segment(sealer->user)};
+    tg_sealer_begin(sealer);
+    tg_sealer_add(sealer, &make, take_segment_key, sealer);
+    tg_sealer_send(sealer, NULL, NULL);
+}
+
+static void connect_now(struct tg_sealer_link *sealer)
+{
+    sealer->pipe = calloc(1, sizeof(*sealer->pipe));
+    if (sealer->pipe == NULL || uv_pipe_init(sealer->loop, sealer->pipe, 0) != 0) {
+        free(sealer->pipe);
+        sealer->pipe = NULL;
+        uv_timer_start(&sealer->timer, on_timer, TG_SEALER_RETRY_MS, 0);
+        return;
+    }
+    sealer->pipe->data = sealer;
+    sealer->connect.data = sealer;
+    uv_timer_start(&sealer->timer, on_timer, TG_SEALER_ANSWER_MS, 0);
+    uv_pipe_connect(&sealer->connect, sealer->pipe, sealer->path, on_connect);
+}
+
+enum tg_err tg_sealer_start(struct tg_sealer_link *sealer)
+{
+    sealer->out = tg_buf(malloc(FRAME_BYTES_MAX), FRAME_BYTES_MAX);
+    sealer->in_cap = FRAME_BYTES_MAX;
+    sealer->in = malloc(sealer->in_cap);
+    sealer->asks_tail = &sealer->asks;
+    if (sealer->out.ptr == NULL || sealer->in == NULL || uv_timer_init(sealer->loop, &sealer->timer) != 0) {
+        return TG_ERR_ROOM;
+    }
+    sealer->timer.data = sealer;
+    connect_now(sealer);
+    return TG_OK;
+}
+
+void tg_sealer_stop(struct tg_sealer_link *sealer)
+{
+    sealer->ending = true;
+    lose(sealer, "ending");
+    lose_asks(sealer, 0, true);
+    uv_close((uv_handle_t *)&sealer->timer, NULL);
+}
+
+bool tg_sealer_idle(const struct tg_sealer_link *sealer)
+{
+    return sealer->ready && !sealer->asked && !sealer->writing;
+}
+
+bool tg_sealer_room(const struct tg_sealer_link *sealer, size_t works, size_t bytes)
+{
+    return sealer->sink_count + works <= TG_SEAL_WORKS_MAX && sealer->out.len + bytes <= REQUEST_BYTES_MAX;
+}
+
+void tg_sealer_add(struct tg_sealer_link *sealer, const struct tg_seal_work *work, tg_sealer_take *take, void *user)
+{
+    tg_seal_add_work(&sealer->writer, work);
+    sealer->sinks[sealer->sink_count++] = (struct tg_sealer_sink){take, user};
+}
+
+void tg_sealer_begin(struct tg_sealer_link *sealer)
+{
+    sealer->out.len = 0;
+    sealer->out.over = false;
+    sealer->sink_count = 0;
+    sealer->turn++;
+    tg_seal_begin(&sealer->writer, &sealer->out, TG_FRAME_SEAL, 0, sealer->turn);
+    while (sealer->asks != NULL) {
+        struct tg_sealer_ask *ask = sealer->asks;
+        struct tg_seal_work work = {ask->operation, ask->key, tg_span(ask->bytes, ask->aad_len),
+                                    tg_span(ask->bytes + ask->aad_len, ask->input_len)};
+        size_t size = tg_seal_work_size(&work);
+        if (sealer->sink_count > 0 &&
+            (sealer->out.len + size > ASKS_BYTES_MAX || !tg_sealer_room(sealer, 1, size))) {
+            break;
+        }
+        tg_sealer_add(sealer, &work, ask->sink.take, ask->sink.user);
+        sealer->asks = ask->next;
+        if (sealer->asks == NULL) {
+            sealer->asks_tail = &sealer->asks;
+        }
+        free_ask(sealer, ask);
+    }
+}
+
+static void on_written(uv_write_t *request, int status)
+{
+    struct tg_sealer_link *sealer = request->data;
+    tg_wipe(sealer->out.ptr, sealer->out.len);
+    sealer->writing = false;
+    if (status != 0 && status != UV_ECANCELED && request->handle == (uv_stream_t *)sealer->pipe) {
+        lose(sealer, "not written");
+    } else if (!sealer->ending) {
+        sealer->changed(sealer->user);
+    }
+}
+
+void tg_sealer_send(struct tg_sealer_link *sealer, void (*after)(void *user), void *user)
+{
+    if (sealer->sink_count == 0) {
+        return;
+    }
+    tg_seal_end(&sealer->writer);
+    sealer->after = after;
+    sealer->after_user = user;
+    sealer->asked = true;
+    sealer->writing = true;
+    sealer->write.data = sealer;
+    uv_buf_t bytes = uv_buf_init((char *)sealer->out.ptr, (unsigned)sealer->out.len);
+    if (tg_buf_done(&sealer->out) != TG_OK ||
+        uv_write(&sealer->write, (uv_stream_t *)sealer->pipe, &bytes, 1, on_written) != 0) {
+        sealer->writing = false;
+        lose(sealer, "not sent");
+        return;
+    }
+    uv_timer_start(&sealer->timer, on_timer, TG_SEALER_ANSWER_MS, 0);
+}
+
+void tg_sealer_ask(struct tg_sealer_link *sealer, const struct tg_seal_work *work, int64_t patient_until_us,
+                   tg_sealer_take *take, void *user)
+{
+    struct tg_sealer_ask *ask = NULL;
+    if (!sealer->ending && (sealer->ready || patient_until_us != 0)) {
+        ask = malloc(sizeof(*ask) + work->aad.len + work->input.len);
+    }
+    if (ask == NULL) {
+        take(user, TG_SEALER_LOST, tg_span(NULL, 0));
+        return;
+    }
+    *ask = (struct tg_sealer_ask){.sink = {take, user}, .patient_until_us = patient_until_us,
+                                  .operation = work->operation, .key = work->key, .aad_len = work->aad.len,
+                                  .input_len = work->input.len};
+    if (work->aad.len > 0) {
+        memcpy(ask->bytes, work->aad.ptr, work->aad.len);
+    }
+    if (work->input.len > 0) {
+        memcpy(ask->bytes + work->aad.len, work->input.ptr, work->input.len);
+    }
+    *sealer->asks_tail = ask;
+    sealer->asks_tail = &ask->next;
+    sealer->ask_bytes += work->input.len;
+}

@@ -1,0 +1,96 @@
+/*
+ * sealer_link.h - the keeper's one connection to the sealer: one frame on its way at a time.
+ *
+ * Promises: every work that was added or asked gets exactly one result, TG_SEALER_LOST when the
+ * link goes first; connects again every TG_SEALER_RETRY_MS; is ready only after the key of the
+ * open segment is made; plaintexts that passed through are wiped.
+ * Does not: decide what to seal.
+ */
+#ifndef TG_KEEPER_SEALER_LINK_H
+#define TG_KEEPER_SEALER_LINK_H
+
+#include <uv.h>
+
+#include "wire/seal.h"
+
+#define TG_SEALER_RETRY_MS 50
+/* A sealer that does not answer a frame of memory work for so long hangs; the link is made anew. */
+#define TG_SEALER_ANSWER_MS 5000
+/* A status of our own beside enum tg_seal_status: the link went before the result came. */
+#define TG_SEALER_LOST 255
+/* Answers that wait to be opened; above it no new batch is begun. */
+#define TG_SEALER_ASK_BYTES_MAX (64u * 1024u * 1024u)
+
+typedef void tg_sealer_take(void *user, uint8_t status, struct tg_span output);
+
+struct tg_sealer_sink {
+    tg_sealer_take *take;
+    void *user;
+};
+
+/* A single work that waits for the next frame. */
+struct tg_sealer_ask {
+    struct tg_sealer_ask *next;
+    struct tg_sealer_sink sink;
+    int64_t patient_until_us; /* 0: lost with the link; else it waits for the next one until then */
+    uint8_t operation;
+    uint32_t key;
+    size_t aad_len;
+    size_t input_len;
+    uint8_t bytes[]; /* aad, then input */
+};
+
+struct tg_sealer_link {
+    uv_loop_t *loop;
+    const char *path;
+    uint32_t (*segment)(void *user); /* whose key must be there before the link is ready */
+    void (*changed)(void *user);     /* ready, or lost */
+    void *user;
+    uv_pipe_t *pipe; /* NULL: not connected */
+    uv_connect_t connect;
+    uv_write_t write;
+    uv_timer_t timer; /* again, or given up on */
+    bool connected;
+    bool ready;
+    bool asked;   /* a frame is on its way */
+    bool writing; /* its bytes are still ours */
+    bool ending;
+    uint32_t turn;
+    struct tg_buf out;
+    struct tg_seal_writer writer;
+    struct tg_sealer_sink sinks[TG_SEAL_WORKS_MAX];
+    size_t sink_count;
+    void (*after)(void *user); /* once all results of the frame are taken */
+    void *after_user;
+    uint8_t *in;
+    size_t in_len;
+    size_t in_cap;
+    struct tg_sealer_ask *asks;
+    struct tg_sealer_ask **asks_tail;
+    size_t ask_bytes;
+};
+
+TG_MUST_CHECK enum tg_err tg_sealer_start(struct tg_sealer_link *sealer);
+void tg_sealer_stop(struct tg_sealer_link *sealer);
+
+/* A frame can be begun now. */
+bool tg_sealer_idle(const struct tg_sealer_link *sealer);
+
+/* Begins a frame; single asks go in first. */
+void tg_sealer_begin(struct tg_sealer_link *sealer);
+/* Is there room for `works` more with `bytes` of body in all? */
+bool tg_sealer_room(const struct tg_sealer_link *sealer, size_t works, size_t bytes);
+void tg_sealer_add(struct tg_sealer_link *sealer, const struct tg_seal_work *work, tg_sealer_take *take, void *user);
+/* Sends it; a frame without works is forgotten and after() is not called. */
+void tg_sealer_send(struct tg_sealer_link *sealer, void (*after)(void *user), void *user);
+
+/*
+ * Asks one work in the next frame; aad and input are copied. When the link is not there: TG_SEALER_LOST at once, or,
+ * where patient_until_us is not 0, only when it is not there by then (monotonic).
+ */
+void tg_sealer_ask(struct tg_sealer_link *sealer, const struct tg_seal_work *work, int64_t patient_until_us,
+                   tg_sealer_take *take, void *user);
+/* Gives up what waited too long. */
+void tg_sealer_tick(struct tg_sealer_link *sealer, int64_t now_us);
+
+#endif
