@@ -57,7 +57,7 @@ struct tg_gate_location_conf {
     ngx_uint_t mode;               /* enum tg_gate_mode */
     const struct tg_profile *profile; /* NULL: none given */
     ngx_str_t route;               /* 1..TG_NAME_BYTES_MAX when gated */
-    ngx_msec_t admit_wait_ms;      /* AUTH and ADMIT together */
+    ngx_msec_t admit_wait_ms;      /* for AUTH, and for ADMIT, each */
     ngx_msec_t settle_wait_ms;
     size_t hold_bytes_max;
     ngx_uint_t card_data;          /* enum tg_gate_card_data */
@@ -77,7 +77,7 @@ enum tg_gate_step {
     TG_STEP_BODY_READ,
     TG_STEP_ADMIT_ASKED,    /* suspended */
     TG_STEP_ADMIT_ANSWERED,
-    TG_STEP_PASSED,         /* goes, or went, to the upstream; the verdict is bound to this location and URI */
+    TG_STEP_PASSED,         /* goes, or went, to the upstream; a verdict holds for one location and one pass */
     TG_STEP_ANSWERED        /* the gate answers itself: refusal or replay */
 };
 
@@ -101,7 +101,6 @@ struct tg_gate_ctx {
     const struct tg_gate_location_conf *conf; /* the gated location that judged; NULL before PREACCESS */
     const struct tg_operation *operation;     /* NULL: not matched (yet) */
     struct tg_gate_slot *slot;                /* the question under way, or the slot kept from ADMIT to SETTLE */
-    ngx_event_t *wake;                        /* the connection's write event */
 
     uint8_t request_id[TG_REQUEST_ID_BYTES];
     u_char request_id_text[TG_REQUEST_ID_CHARS]; /* no NUL behind */
@@ -122,16 +121,17 @@ struct tg_gate_ctx {
     uint64_t ticket;
     ngx_msec_t began_ms;   /* ngx_current_msec at POST_READ */
     ngx_msec_t asked_ms;   /* when the question under way was asked */
-    ngx_msec_t deadline_ms; /* AUTH and ADMIT must be answered by then */
     uint32_t auth_ms;      /* waited for AUTH, ADMIT, SETTLE: for the access line */
     uint32_t admit_ms;
     uint32_t settle_ms;
 
     bool authenticated_from_cache;
+    bool judged_by_keeper; /* the verdict is ADMIT's: the keeper has recorded it */
     bool admitted;         /* ADMIT said ALLOW: a SETTLE is owed */
     bool settled;          /* SETTLE is durable */
     bool refused_answer;   /* the upstream's answer may not be passed on; `reason` says why */
     bool upstream_answer;  /* the header held is the upstream's own, not one that nginx made */
+    bool answer_unfit;     /* its header alone says that it cannot be passed on */
     bool over;             /* the answer is larger than may be held */
     bool cut;              /* the answer ended before its end */
     bool replayed;
@@ -140,12 +140,12 @@ struct tg_gate_ctx {
     struct tg_span body;   /* the one contiguous request body; borrowed from r->request_body */
     struct tg_facts facts;
     struct tg_pointer where; /* JSON Pointer of a refusal */
-    uint8_t key_hash[TG_DIGEST_BYTES];  /* of the caller's API key */
     bool has_key;
     uint8_t key_digest[TG_DIGEST_BYTES]; /* of the idempotency key */
 
     u_char *credential_value; /* the route's own credential as it stands in headers_in: wiped when sent */
     size_t credential_bytes;
+    ngx_table_elt_t *credential_header;
     struct tg_span stored;    /* REPLAY: the stored answer, in r->pool */
     uint8_t original_id[TG_REQUEST_ID_BYTES];
 
@@ -154,7 +154,6 @@ struct tg_gate_ctx {
     size_t held_cap;
     ngx_uint_t http_version; /* as it was at admission: an HTTP/0.9 answer changes r->http_version */
     ngx_msec_t heard_ms;   /* when the upstream was last heard */
-    ngx_str_t bound_uri;   /* the verdict is for this r->uri in `conf` only */
 };
 
 /* The context of r's main request, also after internal redirects have wiped r->ctx; NULL when there is none. */

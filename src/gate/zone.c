@@ -3,13 +3,16 @@
  */
 #include "gate/zone.h"
 
-#include "base/limits.h"
 #include "core/policy/reason.h"
+#include "gate/gate.h"
 
 #include "base/banned.h"
 
 /* One table of counters is far under this; nginx's slab keeps its own books in the rest. */
 #define TG_ZONE_BYTES (64u * 1024u)
+
+/* The slab hands out whole pages for what is larger than half of one: some machines have pages of 64 KB. */
+#define TG_ZONE_PAGES 8
 
 /* Reasons are numbered below this (core/policy/reason.h); others count as internal. */
 #define TG_ZONE_REASONS 256
@@ -88,12 +91,16 @@ static ngx_int_t tg_zone_init(ngx_shm_zone_t *shm_zone, void *old)
 
 ngx_int_t tg_gate_zone_add(ngx_conf_t *cf, ngx_module_t *module)
 {
+    const struct tg_gate_main_conf *main = ngx_http_conf_get_module_main_conf(cf, ngx_http_tollgate_module);
     ngx_str_t name = ngx_string("tollgate_counters");
+    size_t bytes = ngx_max(TG_ZONE_BYTES, TG_ZONE_PAGES * ngx_pagesize);
     ngx_shm_zone_t *shm_zone;
 
     _Static_assert(sizeof(struct tg_zone) < TG_ZONE_BYTES / 2, "the counters must leave the slab room");
-    /* ngx_slab works in pages: some machines have pages of 64 KB. */
-    shm_zone = ngx_shared_memory_add(cf, &name, ngx_max(TG_ZONE_BYTES, 8 * ngx_pagesize), module);
+    if (main->zone_bytes != NGX_CONF_UNSET_SIZE && main->zone_bytes > bytes) {
+        bytes = main->zone_bytes;
+    }
+    shm_zone = ngx_shared_memory_add(cf, &name, bytes, module);
     if (shm_zone == NULL) {
         return NGX_ERROR;
     }
