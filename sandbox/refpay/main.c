@@ -35,7 +35,8 @@ static const char help[] =
     "  slow_before                          waits, then acts\n"
     "  reset_before, status_500, status_503, status_429   nothing is done\n"
     "  refuse_connect                       stops listening for --delay-ms, at once\n"
-    "Operations: payment.create .get .list .confirm .capture .refund .void, refund.get, note.create\n"
+    "Operations: payment.create .read .list .capture .refund .void, note.create,\n"
+    "  payment_intent.create .read .list .confirm .capture .cancel, refund.create .read\n"
     "\n"
     "ledger: exit code 3 when the book does not sum to zero.\n";
 

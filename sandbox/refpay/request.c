@@ -13,19 +13,19 @@
 static const struct tg_route routes[] = {
     {"POST", "/v1/payments", "payment.create", tg_generic_create},
     {"GET", "/v1/payments", "payment.list", tg_generic_list},
-    {"GET", "/v1/payments/{id}", "payment.get", tg_generic_get},
+    {"GET", "/v1/payments/{id}", "payment.read", tg_generic_get},
     {"POST", "/v1/payments/{id}/capture", "payment.capture", tg_generic_capture},
     {"POST", "/v1/payments/{id}/refund", "payment.refund", tg_generic_refund},
     {"POST", "/v1/payments/{id}/void", "payment.void", tg_generic_void},
     {"POST", "/v1/notes", "note.create", tg_generic_note},
-    {"POST", "/v1/payment_intents", "payment.create", tg_stripe_create},
-    {"GET", "/v1/payment_intents", "payment.list", tg_stripe_list},
-    {"GET", "/v1/payment_intents/{id}", "payment.get", tg_stripe_get},
-    {"POST", "/v1/payment_intents/{id}/confirm", "payment.confirm", tg_stripe_confirm},
-    {"POST", "/v1/payment_intents/{id}/capture", "payment.capture", tg_stripe_capture},
-    {"POST", "/v1/payment_intents/{id}/cancel", "payment.void", tg_stripe_cancel},
-    {"POST", "/v1/refunds", "payment.refund", tg_stripe_refund},
-    {"GET", "/v1/refunds/{id}", "refund.get", tg_stripe_get_refund},
+    {"POST", "/v1/payment_intents", "payment_intent.create", tg_stripe_create},
+    {"GET", "/v1/payment_intents", "payment_intent.list", tg_stripe_list},
+    {"GET", "/v1/payment_intents/{id}", "payment_intent.read", tg_stripe_get},
+    {"POST", "/v1/payment_intents/{id}/confirm", "payment_intent.confirm", tg_stripe_confirm},
+    {"POST", "/v1/payment_intents/{id}/capture", "payment_intent.capture", tg_stripe_capture},
+    {"POST", "/v1/payment_intents/{id}/cancel", "payment_intent.cancel", tg_stripe_cancel},
+    {"POST", "/v1/refunds", "refund.create", tg_stripe_refund},
+    {"GET", "/v1/refunds/{id}", "refund.read", tg_stripe_get_refund},
 };
 
 /* Segment by segment; the last {id} is kept. */

@@ -4,8 +4,8 @@
  * Promises: pure but for the ledger; the answer is a value that the server sends
  * after the commit. Routing happens before anything acts, so that the server can
  * put a fault in between.
- * Operations: payment.create, payment.get, payment.list, payment.confirm, payment.capture,
- * payment.refund, payment.void, refund.get, note.create; the same words in both dialects.
+ * Operations have the names of Tollgate's shipped profiles (generic-json, stripe): payment.create,
+ * payment_intent.capture and so on; the table stands in request.c.
  */
 #ifndef REFPAY_REQUEST_H
 #define REFPAY_REQUEST_H

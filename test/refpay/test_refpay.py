@@ -1,7 +1,7 @@
 """refpay as its callers meet it: the real program, both dialects, every fault, kill -9.
 
-Run with REFPAY set to the program (default: build/refpay). Speaks HTTP through
-plain sockets where the bytes matter.
+TOLLGATE_BUILD names the build folder (default: build). Speaks HTTP through plain
+sockets where the bytes matter.
 """
 import base64
 import contextlib
@@ -24,7 +24,7 @@ import urllib.parse
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-PROGRAM = os.environ.get("REFPAY", str(ROOT / "build" / "refpay"))
+PROGRAM = str(pathlib.Path(os.environ.get("TOLLGATE_BUILD", ROOT / "build")).resolve() / "refpay")
 DEADLINE_S = 20
 
 
