@@ -182,7 +182,7 @@ static void print_ledger(const json_t *book)
     json_t *credentials = json_object_get(book, "credentials");
     printf("  foreign credentials %" JSON_INTEGER_FORMAT ", refused requests %" JSON_INTEGER_FORMAT "\n",
            number(credentials, "foreign"), number(credentials, "refused"));
-    printf("every posting sums to zero: %s\n", json_is_true(json_object_get(book, "sums_to_zero")) ? "yes" : "NO");
+    printf("every posting sums to zero: %s\n", json_is_true(json_object_get(book, "sum_is_zero")) ? "yes" : "NO");
     printf("payments and postings agree: %s\n", json_is_true(json_object_get(counts, "agrees")) ? "yes" : "NO");
 }
 
@@ -197,7 +197,7 @@ int tg_client_ledger(const struct tg_client_options *options)
     } else {
         print_ledger(book);
     }
-    bool sound = json_is_true(json_object_get(book, "sums_to_zero")) &&
+    bool sound = json_is_true(json_object_get(book, "sum_is_zero")) &&
                  json_is_true(json_object_get(json_object_get(book, "counts"), "agrees"));
     json_decref(book);
     return sound ? 0 : 3;

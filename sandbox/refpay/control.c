@@ -74,7 +74,7 @@ static json_t *ledger(struct tg_control *control, const json_t *question)
     int64_t after = number_of(question, "after", 0), next = 0;
     json_t *result = json_object();
     if (after == 0) {
-        json_object_set_new(result, "sums_to_zero", json_boolean(tg_ledger_balanced(&service->ledger)));
+        json_object_set_new(result, "sum_is_zero", json_boolean(tg_ledger_balanced(&service->ledger)));
         json_object_set_new(result, "balances", tg_ledger_balances(&service->ledger));
         json_object_set_new(result, "counts", tg_payments_counts(&service->payments));
         json_object_set_new(result, "credentials", tg_credential_show(&service->credential));

@@ -82,7 +82,7 @@ class Refpay:
         result = self.tell("ledger", "--json")
         assert result.returncode == 0, result.stderr
         book = json.loads(result.stdout)
-        assert book["sums_to_zero"] and book["counts"]["agrees"]
+        assert book["sum_is_zero"] and book["counts"]["agrees"]
         for posting in book["postings"]:
             assert sum(entry["amount"] for entry in posting["entries"]) == 0
         return book
