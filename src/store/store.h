@@ -21,6 +21,7 @@
 #include "base/err.h"
 #include "base/limits.h"
 #include "base/span.h"
+#include "core/idempotency/claim.h" /* enum tg_claim_result */
 
 struct tg_store;
 
@@ -30,17 +31,6 @@ enum tg_work_kind {
     TG_WORK_SETTLE = 3,  /* record an outcome */
     TG_WORK_LOST = 4,    /* the gate's link went: what was in flight is unknown from now on */
     TG_WORK_RESOLVE = 5  /* reconcile: an operator or a probe ends an unknown */
-};
-
-enum tg_claim_result {
-    TG_CLAIM_TAKEN = 1,      /* new claim: forward it; ticket is valid */
-    TG_CLAIM_SAME = 2,       /* the same request id asked again and is not settled: as TAKEN, same ticket, no new row */
-    TG_CLAIM_IN_FLIGHT = 3,  /* another request holds the key */
-    TG_CLAIM_UNKNOWN = 4,    /* the holder's outcome is not known */
-    TG_CLAIM_REPLAY = 5,     /* settled: sealed answer and its segment key are valid */
-    TG_CLAIM_ANSWER_ABSENT = 6, /* settled, but no answer is kept (resolved by hand, or purged) */
-    TG_CLAIM_MISMATCH = 7,   /* the key belongs to another fingerprint */
-    TG_CLAIM_OVER_QUOTA = 8  /* the day's limit; nothing claimed */
 };
 
 /* The row that every verdict leaves, and the claim where there is one. Digests are already MACed pseudonyms. */
