@@ -30,8 +30,9 @@ static void brackets_nest(void **state)
     (void)state;
     const struct tg_value *root = NULL;
     const struct tg_value *where = NULL;
-    struct tg_span text = TG_SPAN("amount=1050&transfer_data[destination]=acct_1&a%5Bb%5D%5Bc%5D=%26%3D%25&l[]=x&l[]=y&i[0]=p&i[1][k]=q"
-                                  "&metadata[order+id]=7&empty=&eq=a=b&sp=a+b%20c&u=%E2%82%AC");
+    struct tg_span text =
+        TG_SPAN("amount=1050&transfer_data[destination]=acct_1&a%5Bb%5D%5Bc%5D=%26%3D%25&l[]=x&l[]=y&i[0]=p&i[1][k]=q"
+                "&metadata[order+id]=7&empty=&eq=a=b&sp=a+b%20c&u=%E2%82%AC");
     assert_int_equal(parse(text, &root, &where), TG_REASON_OK);
     member_is(root, "/amount", "1050");
     member_is(root, "/transfer_data/destination", "acct_1");
@@ -60,10 +61,11 @@ static void an_empty_body_is_an_empty_object(void **state)
 static void broken_forms(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"a", "&", "a=1&", "&a=1", "a=1&&b=2", "=1", "a=%", "a=%4", "a=%4g", "a=%G1", "%=1", "a=1%",
-                                        "a=%00", "a%00b=1", "a;b=1", "a=1;amount=2", "a=b c", "a=\n", "a=\xc3\xa9", "a=\x7f",
-                                        "[a]=1", "a[=1", "a]=1", "a[b=1", "a[b]c=1", "a[b]]=1", "a[[b]]=1", "a[b][=1",
-                                        "a[][b]=1", "a[][]=1", "+a=1", "a%20b=1", "a+b[c]=1", "a%0A=1", "a[%0A]=1", "a%5Bb=1"};
+    static const char *const texts[] = {
+        "a",          "&",        "a=1&",    "&a=1",  "a=1&&b=2", "=1",       "a=%",          "a=%4",     "a=%4g",
+        "a=%G1",      "%=1",      "a=1%",    "a=%00", "a%00b=1",  "a;b=1",    "a=1;amount=2", "a=b c",    "a=\n",
+        "a=\xc3\xa9", "a=\x7f",   "[a]=1",   "a[=1",  "a]=1",     "a[b=1",    "a[b]c=1",      "a[b]]=1",  "a[[b]]=1",
+        "a[b][=1",    "a[][b]=1", "a[][]=1", "+a=1",  "a%20b=1",  "a+b[c]=1", "a%0A=1",       "a[%0A]=1", "a%5Bb=1"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         const struct tg_value *root = NULL;
         const struct tg_value *where = NULL;
@@ -77,10 +79,17 @@ static void duplicates_and_mixtures(void **state)
     (void)state;
     static const struct {
         const char *text, *pointer;
-    } rows[] = {{"amount=1&amount=2", "/amount"},   {"amount=1&%61mount=2", "/amount"}, {"a[b]=1&a[b]=2", "/a/b"},
-                {"a[b]=1&a%5Bb%5D=2", "/a/b"},      {"a=1&a[b]=2", "/a"},               {"a[b]=1&a=2", "/a"},
-                {"a[]=1&a[0]=2", "/a"},             {"a[0]=1&a[]=2", "/a"},             {"a=1&a[]=2", "/a"},
-                {"a[0]=1&a[0]=2", "/a/0"},          {"a[b]=1&a[b][c]=2", "/a/b"}};
+    } rows[] = {{"amount=1&amount=2", "/amount"},
+                {"amount=1&%61mount=2", "/amount"},
+                {"a[b]=1&a[b]=2", "/a/b"},
+                {"a[b]=1&a%5Bb%5D=2", "/a/b"},
+                {"a=1&a[b]=2", "/a"},
+                {"a[b]=1&a=2", "/a"},
+                {"a[]=1&a[0]=2", "/a"},
+                {"a[0]=1&a[]=2", "/a"},
+                {"a=1&a[]=2", "/a"},
+                {"a[0]=1&a[0]=2", "/a/0"},
+                {"a[b]=1&a[b][c]=2", "/a/b"}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         const struct tg_value *root = NULL;
         const struct tg_value *where = NULL;
@@ -129,9 +138,12 @@ static void limits_hold(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(brackets_nest),           cmocka_unit_test(an_empty_body_is_an_empty_object),
-        cmocka_unit_test(broken_forms),            cmocka_unit_test(duplicates_and_mixtures),
-        cmocka_unit_test(bytes_that_are_not_utf8), cmocka_unit_test(limits_hold),
+        cmocka_unit_test(brackets_nest),
+        cmocka_unit_test(an_empty_body_is_an_empty_object),
+        cmocka_unit_test(broken_forms),
+        cmocka_unit_test(duplicates_and_mixtures),
+        cmocka_unit_test(bytes_that_are_not_utf8),
+        cmocka_unit_test(limits_hold),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

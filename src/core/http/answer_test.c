@@ -81,11 +81,26 @@ static void what_cannot_be_sent_is_not_stored(void **state)
 static void fields_of_one_hop_are_dropped(void **state)
 {
     (void)state;
-    static const char *const dropped[] = {"Connection", "keep-alive", "TRANSFER-ENCODING", "Content-Length", "Date", "Server",
-                                          "Set-Cookie", "Trailer", "Upgrade", "X-Accel-Redirect", "x-accel-buffering",
-                                          "X-Tollgate-Request-Id", "Tollgate-Reason", "Idempotent-Replayed", "", "a b", "Proxy-Authenticate"};
-    static const char *const kept[] = {"Content-Type", "Request-Id", "Location", "Retry-After", "Stripe-Version", "ETag",
-                                       "Cache-Control", "stripe-should-retry", "idempotency-key", "Content-Encoding"};
+    static const char *const dropped[] = {"Connection",
+                                          "keep-alive",
+                                          "TRANSFER-ENCODING",
+                                          "Content-Length",
+                                          "Date",
+                                          "Server",
+                                          "Set-Cookie",
+                                          "Trailer",
+                                          "Upgrade",
+                                          "X-Accel-Redirect",
+                                          "x-accel-buffering",
+                                          "X-Tollgate-Request-Id",
+                                          "Tollgate-Reason",
+                                          "Idempotent-Replayed",
+                                          "",
+                                          "a b",
+                                          "Proxy-Authenticate"};
+    static const char *const kept[] = {
+        "Content-Type",  "Request-Id",          "Location",        "Retry-After",     "Stripe-Version", "ETag",
+        "Cache-Control", "stripe-should-retry", "idempotency-key", "Content-Encoding"};
     for (size_t i = 0; i < sizeof dropped / sizeof dropped[0]; i++) {
         assert_false(tg_answer_field_kept(tg_span_string(dropped[i])));
     }

@@ -17,9 +17,9 @@ static void names_are_tokens(void **state)
     assert_false(tg_field_name_ok(TG_SPAN("")));
     for (unsigned byte = 0; byte < 256; byte++) {
         uint8_t name[3] = {'a', (uint8_t)byte, 'b'};
-        bool token = byte != 0 && byte < 0x80 &&
-                     strchr("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
-                            (int)byte) != NULL;
+        bool token =
+            byte != 0 && byte < 0x80 &&
+            strchr("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ", (int)byte) != NULL;
         assert_int_equal(tg_field_name_ok(tg_span(name, 3)), token);
     }
 }
@@ -45,8 +45,9 @@ static void trust_fields_are_known_in_every_spelling(void **state)
                                       "X-Real-IP",      "x_real_ip",       "Client-Cert",     "client_cert_chain",
                                       "X-SSL-Client-S", "x-ssl_verify",    "X-Tollgate-Id",   "tollgate_request_id",
                                       "X-Forwarded"};
-    static const char *const no[] = {"",       "Forward", "X-Real-IPs", "Forwarded-By", "X-Request-Id", "Authorization",
-                                     "tollgate", "x-ssl", "xforwarded-for", "Idempotency-Key"};
+    static const char *const no[] = {
+        "",         "Forward", "X-Real-IPs",     "Forwarded-By",   "X-Request-Id", "Authorization",
+        "tollgate", "x-ssl",   "xforwarded-for", "Idempotency-Key"};
     for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) {
         assert_true(tg_field_is_trust(tg_span_string(yes[i])));
     }
@@ -66,7 +67,8 @@ static void content_length_is_digits(void **state)
     assert_int_equal(tg_content_length_parse(TG_SPAN("18446744073709551615"), &length), TG_OK);
     assert_true(length == UINT64_MAX);
     assert_int_equal(tg_content_length_parse(TG_SPAN("18446744073709551616"), &length), TG_ERR_LIMIT);
-    static const char *const bad[] = {"", "+5", "-5", "5,5", "5, 5", " 5", "5 ", "0x5", "5a", "1e2", "99999999999999999999x"};
+    static const char *const bad[] = {
+        "", "+5", "-5", "5,5", "5, 5", " 5", "5 ", "0x5", "5a", "1e2", "99999999999999999999x"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         assert_int_equal(tg_content_length_parse(tg_span_string(bad[i]), &length), TG_ERR_INPUT);
     }
@@ -115,9 +117,11 @@ static void client_request_ids_are_plain(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_are_tokens),         cmocka_unit_test(values_hold_no_controls),
+        cmocka_unit_test(names_are_tokens),
+        cmocka_unit_test(values_hold_no_controls),
         cmocka_unit_test(trust_fields_are_known_in_every_spelling),
-        cmocka_unit_test(content_length_is_digits), cmocka_unit_test(traceparent_is_checked),
+        cmocka_unit_test(content_length_is_digits),
+        cmocka_unit_test(traceparent_is_checked),
         cmocka_unit_test(client_request_ids_are_plain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

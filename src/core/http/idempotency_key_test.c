@@ -41,9 +41,10 @@ static void nothing_is_folded(void **state)
 static void bad_keys_are_refused(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"",       "\"",        "\"\"",     "\"a",       "\"a\"b", "\"a\\\"",  "\"a\\n\"",
-                                      "\"a\\", " a",        "a ",       "a\tb",      "a\nb",   "a\x7f",     "\x01",
-                                      "\"a\tb\"", "caf\xc3\xa9", "\"\xc3\xa9\"", "\"a\";p=1", "\"a\",\"b\"", "\"a\" "};
+    static const char *const bad[] = {
+        "",         "\"",          "\"\"",         "\"a",       "\"a\"b",      "\"a\\\"", "\"a\\n\"",
+        "\"a\\",    " a",          "a ",           "a\tb",      "a\nb",        "a\x7f",   "\x01",
+        "\"a\tb\"", "caf\xc3\xa9", "\"\xc3\xa9\"", "\"a\";p=1", "\"a\",\"b\"", "\"a\" "};
     uint8_t unquoted[TG_IDEMPOTENCY_KEY_BYTES_MAX];
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct tg_span key = TG_SPAN("left");

@@ -29,9 +29,24 @@ static enum tg_reason verdict(const char *text)
 static void valid_texts(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"null", " true ", "false", "0", "-0", "-1.5e+10", "1E-2", "\"\"", "[]", "{}", "[[[]]]",
-                                        "{\"a\":{\"a\":1}}", "\t\r\n [ 1 , 2 ] ", "\"\\u0000\"", "\"\x7f\"", "\"\\ud83d\\ude00\"",
-                                        "{\"\":1}", "\"\xf4\x8f\xbf\xbf\""};
+    static const char *const texts[] = {"null",
+                                        " true ",
+                                        "false",
+                                        "0",
+                                        "-0",
+                                        "-1.5e+10",
+                                        "1E-2",
+                                        "\"\"",
+                                        "[]",
+                                        "{}",
+                                        "[[[]]]",
+                                        "{\"a\":{\"a\":1}}",
+                                        "\t\r\n [ 1 , 2 ] ",
+                                        "\"\\u0000\"",
+                                        "\"\x7f\"",
+                                        "\"\\ud83d\\ude00\"",
+                                        "{\"\":1}",
+                                        "\"\xf4\x8f\xbf\xbf\""};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         assert_int_equal(verdict(texts[i]), TG_REASON_OK);
     }
@@ -40,12 +55,63 @@ static void valid_texts(void **state)
 static void broken_texts(void **state)
 {
     (void)state;
-    static const char *const texts[] = {
-        "", " ", "nul", "nulll", "True", "NaN", "Infinity", "-", "+1", "01", "-01", "1.", ".5", "1e", "1e+", "0x10", "1_000",
-        "1 2", "[1,]", "[,1]", "[1 2]", "[", "]", "{", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{,}", "{a:1}", "{'a':1}", "{1:1}",
-        "{\"a\":1 \"b\":2}", "\"", "\"a", "\"\\\"", "\"\\x41\"", "\"\\u12\"", "\"\\u12G4\"", "\"\t\"", "\"\n\"", "'a'",
-        "// c\n1", "/* c */1", "1//", "\xef\xbb\xbf{}", "\"\\ud800\"", "\"\\udc00\"", "\"\\ud800\\ud800\"", "\"\\ud800x\"",
-        "\"\\udc00\\ud800\"", "\"\\ud83d\\u0041\"", "[\"a\",\n4\n,1,", "\f1", "\xc2\xa0" "1", "{\"a\":1}}", "[]]"};
+    static const char *const texts[] = {"",
+                                        " ",
+                                        "nul",
+                                        "nulll",
+                                        "True",
+                                        "NaN",
+                                        "Infinity",
+                                        "-",
+                                        "+1",
+                                        "01",
+                                        "-01",
+                                        "1.",
+                                        ".5",
+                                        "1e",
+                                        "1e+",
+                                        "0x10",
+                                        "1_000",
+                                        "1 2",
+                                        "[1,]",
+                                        "[,1]",
+                                        "[1 2]",
+                                        "[",
+                                        "]",
+                                        "{",
+                                        "{\"a\"}",
+                                        "{\"a\":}",
+                                        "{\"a\":1,}",
+                                        "{,}",
+                                        "{a:1}",
+                                        "{'a':1}",
+                                        "{1:1}",
+                                        "{\"a\":1 \"b\":2}",
+                                        "\"",
+                                        "\"a",
+                                        "\"\\\"",
+                                        "\"\\x41\"",
+                                        "\"\\u12\"",
+                                        "\"\\u12G4\"",
+                                        "\"\t\"",
+                                        "\"\n\"",
+                                        "'a'",
+                                        "// c\n1",
+                                        "/* c */1",
+                                        "1//",
+                                        "\xef\xbb\xbf{}",
+                                        "\"\\ud800\"",
+                                        "\"\\udc00\"",
+                                        "\"\\ud800\\ud800\"",
+                                        "\"\\ud800x\"",
+                                        "\"\\udc00\\ud800\"",
+                                        "\"\\ud83d\\u0041\"",
+                                        "[\"a\",\n4\n,1,",
+                                        "\f1",
+                                        "\xc2\xa0"
+                                        "1",
+                                        "{\"a\":1}}",
+                                        "[]]"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         assert_int_equal(verdict(texts[i]), TG_REASON_JSON_SYNTAX);
     }
@@ -58,8 +124,8 @@ static void broken_texts(void **state)
 static void bytes_that_are_not_utf8(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"\"\xff\"", "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xe2\x82\"",
-                                        "\"\x80\"", "{\"\xfe\":1}", "\"\xf0\x80\x80\x80\""};
+    static const char *const texts[] = {"\"\xff\"",     "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"",
+                                        "\"\xe2\x82\"", "\"\x80\"",     "{\"\xfe\":1}",     "\"\xf0\x80\x80\x80\""};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         assert_int_equal(verdict(texts[i]), TG_REASON_ENCODING);
     }
@@ -68,8 +134,12 @@ static void bytes_that_are_not_utf8(void **state)
 static void duplicates_are_compared_unescaped(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"{\"a\":1,\"a\":2}", "{\"a\":1,\"\\u0061\":2}", "{\"\":1,\"\":1}", "[{\"x\":{\"b\":1,\"c\":2,\"b\":1}}]",
-                                        "{\"\\ud83d\\ude00\":1,\"\xf0\x9f\x98\x80\":2}", "{\"a\\/b\":1,\"a/b\":2}"};
+    static const char *const texts[] = {"{\"a\":1,\"a\":2}",
+                                        "{\"a\":1,\"\\u0061\":2}",
+                                        "{\"\":1,\"\":1}",
+                                        "[{\"x\":{\"b\":1,\"c\":2,\"b\":1}}]",
+                                        "{\"\\ud83d\\ude00\":1,\"\xf0\x9f\x98\x80\":2}",
+                                        "{\"a\\/b\":1,\"a/b\":2}"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         assert_int_equal(verdict(texts[i]), TG_REASON_JSON_DUPLICATE_MEMBER);
     }
@@ -168,10 +238,14 @@ static void a_small_arena_is_a_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(valid_texts),          cmocka_unit_test(broken_texts),
-        cmocka_unit_test(bytes_that_are_not_utf8), cmocka_unit_test(duplicates_are_compared_unescaped),
-        cmocka_unit_test(text_is_kept_exactly), cmocka_unit_test(errors_point_at_the_place),
-        cmocka_unit_test(limits_hold),          cmocka_unit_test(a_small_arena_is_a_limit),
+        cmocka_unit_test(valid_texts),
+        cmocka_unit_test(broken_texts),
+        cmocka_unit_test(bytes_that_are_not_utf8),
+        cmocka_unit_test(duplicates_are_compared_unescaped),
+        cmocka_unit_test(text_is_kept_exactly),
+        cmocka_unit_test(errors_point_at_the_place),
+        cmocka_unit_test(limits_hold),
+        cmocka_unit_test(a_small_arena_is_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

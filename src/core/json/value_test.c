@@ -28,7 +28,7 @@ static void pointers_of_rfc_6901(void **state)
     (void)state;
     static const struct {
         const char *pointer, *text;
-    } rows[] = {{"/foo/0", "bar"}, {"/foo/1", "baz"}, {"/", "0"},      {"/a~1b", "1"}, {"/c%d", "2"}, {"/e^f", "3"},
+    } rows[] = {{"/foo/0", "bar"}, {"/foo/1", "baz"}, {"/", "0"},     {"/a~1b", "1"}, {"/c%d", "2"}, {"/e^f", "3"},
                 {"/g|h", "4"},     {"/i\\j", "5"},    {"/k\"l", "6"}, {"/ ", "7"},    {"/m~0n", "8"}};
     const struct tg_value *root = parsed(example);
     assert_ptr_equal(tg_value_at(root, TG_SPAN("")), root);
@@ -46,8 +46,9 @@ static void pointers_of_rfc_6901(void **state)
 static void pointers_to_nothing(void **state)
 {
     (void)state;
-    static const char *const none[] = {"foo", "/foo/2", "/foo/00", "/foo/01", "/foo/-", "/foo/-1", "/foo/", "/foo/0/x",
-                                       "/fo", "/fooo", "/m~n", "/m~2n", "/a/b", "/foo/4294967296", "//", "/\xff"};
+    static const char *const none[] = {"foo",   "/foo/2",          "/foo/00", "/foo/01", "/foo/-", "/foo/-1",
+                                       "/foo/", "/foo/0/x",        "/fo",     "/fooo",   "/m~n",   "/m~2n",
+                                       "/a/b",  "/foo/4294967296", "//",      "/\xff"};
     const struct tg_value *root = parsed(example);
     for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
         assert_null(tg_value_at(root, tg_span_string(none[i])));
@@ -106,7 +107,7 @@ static void children_are_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pointers_of_rfc_6901),       cmocka_unit_test(pointers_to_nothing),
+        cmocka_unit_test(pointers_of_rfc_6901),          cmocka_unit_test(pointers_to_nothing),
         cmocka_unit_test(long_pointers_stop_at_a_token), cmocka_unit_test(walk_sees_every_value_once),
         cmocka_unit_test(children_are_bounded),
     };

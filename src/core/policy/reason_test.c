@@ -74,8 +74,8 @@ static void entries_are_found_by_name_and_number(void **state)
     assert_int_equal(tg_reason_find(TG_SPAN("key_reused"))->code, 162);
     assert_int_equal(tg_reason_find(TG_SPAN("162"))->code, 162);
     assert_int_equal(tg_reason_find(TG_SPAN("0"))->code, 0);
-    static const char *const none[] = {"", "key-reused", "KEY_REUSED", "0162", "162 ", "-1", "+162", "99999", "65698",
-                                       "161616161616", "1e2"};
+    static const char *const none[] = {"",     "key-reused", "KEY_REUSED", "0162",         "162 ", "-1",
+                                       "+162", "99999",      "65698",      "161616161616", "1e2"};
     for (size_t i = 0; i < sizeof none / sizeof none[0]; i++) {
         assert_null(tg_reason_find(tg_span_string(none[i])));
     }
