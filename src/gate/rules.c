@@ -237,27 +237,33 @@ static const char *tg_rule_codes(const struct tg_rule_place *place)
 
 const char *tg_rule_rewrite(const ngx_cycle_t *cycle, void **loc_conf)
 {
+    /* In the order of what should be said where several are there. */
+    static const struct {
+        ngx_http_script_code_pt code;
+        const char *text;
+    } forbidden[] = {
+        {ngx_http_script_return_code, "return answers before the gate does; remove it"},
+#if (NGX_PCRE)
+        {ngx_http_script_regex_start_code,
+         "rewrite (or if with a pattern) acts before the gate sees the path; remove it"},
+#endif
+        {ngx_http_script_if_code, "if makes a second, unchecked location; remove it"},
+    };
     /* `return` has a setter of its own and offset 0: the compiled codes are the first member. */
     ngx_array_t *const *slot = tg_layout_slot(cycle, loc_conf, "ngx_http_rewrite_module", "return");
-    const uintptr_t *word;
 
     if (slot == NULL || *slot == NULL) {
         return NULL;
     }
-    /* Codes are structs of different sizes, each aligned to a pointer and opened by its function. */
-    word = (*slot)->elts;
-    for (size_t i = 0; i < (*slot)->nelts * (*slot)->size / sizeof(*word); i++) {
-        if (word[i] == (uintptr_t)ngx_http_script_return_code) {
-            return "return answers before the gate does; remove it";
+    for (size_t k = 0; k < sizeof(forbidden) / sizeof(*forbidden); k++) {
+        /* Codes are structs of different sizes, each aligned to a pointer and opened by its function. */
+        const uintptr_t *word = (*slot)->elts;
+
+        for (size_t i = 0; i < (*slot)->nelts * (*slot)->size / sizeof(*word); i++) {
+            if (word[i] == (uintptr_t)forbidden[k].code) {
+                return forbidden[k].text;
+            }
         }
-        if (word[i] == (uintptr_t)ngx_http_script_if_code) {
-            return "if makes a second, unchecked location; remove it";
-        }
-#if (NGX_PCRE)
-        if (word[i] == (uintptr_t)ngx_http_script_regex_start_code) {
-            return "rewrite changes the path before the gate sees it, or redirects; remove it";
-        }
-#endif
     }
     return NULL;
 }

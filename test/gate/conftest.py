@@ -31,7 +31,8 @@ def gate(_gate):
 
 @pytest.fixture(scope="module")
 def _scripted():
-    instance = Instance(keeper="scripted")
+    # Short waits: many of these tests wait until the gate gives up.
+    instance = Instance(keeper="scripted", settings={"tollgate_admit_wait": "400ms", "tollgate_settle_wait": "1s"})
     try:
         yield instance
     finally:
