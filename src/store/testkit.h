@@ -1,0 +1,46 @@
+/*
+ * testkit.h - what the store's tests share: a store in a folder of its own, and works with few words.
+ *
+ * Promises: each test's folder is new and is removed at the end.
+ * Does not: belong to any program.
+ */
+#ifndef TG_STORE_TESTKIT_H
+#define TG_STORE_TESTKIT_H
+
+#include "store/state.h"
+#include "wire/message.h"
+
+#define KIT_SECOND 1000000ll
+#define KIT_DAY (86400 * KIT_SECOND)
+#define KIT_START (1700000000 * KIT_SECOND) /* 2023-11-14T22:13:20Z */
+#define KIT_QUOTA_DAY 19675
+
+struct kit {
+    char path[64];
+    struct tg_store_options options;
+    struct tg_store *store;
+    int64_t now_us;
+    uint8_t block[1 << 20];
+    struct tg_arena arena;
+};
+
+int kit_setup(void **state);    /* cmocka: a fresh store */
+int kit_teardown(void **state);
+void kit_reopen(struct kit *kit);
+/* Commits one work and asserts that it is durable. */
+void kit_commit(struct kit *kit, struct tg_work *work);
+void kit_rotate(struct kit *kit, int64_t now_us); /* a call that asserts TG_OK; results are dropped */
+
+/* Ids made of a number; key and fingerprint are told apart from ids. */
+void kit_bytes(uint8_t *to, size_t len, uint8_t what, uint64_t number);
+struct tg_work kit_admit(const struct kit *kit, uint64_t request, uint64_t key, uint64_t print);
+struct tg_work kit_settle(const struct kit *kit, uint64_t request, uint64_t ticket, uint8_t outcome, uint16_t status);
+struct tg_work kit_lost(const struct kit *kit, uint64_t owner);
+struct tg_work kit_resolve(const struct kit *kit, uint64_t request, bool executed);
+
+/* Admit and settle at once; the result of each is asserted to be TAKEN and TG_OK. The ticket. */
+uint64_t kit_pair(struct kit *kit, uint64_t request, uint64_t key, const char *answer);
+/* Asks for the key with a request of its own; the result. */
+enum tg_claim_result kit_ask(struct kit *kit, uint64_t request, uint64_t key, uint64_t print);
+
+#endif
