@@ -5,7 +5,6 @@
  * the fields, and the kernel's socket. The first two are wiped at the upstream's answer, or at the latest when the
  * request ends.
  */
-#include "core/http/field.h"
 #include "crypto/crypto.h"
 #include "gate/fields.h"
 #include "gate/steps.h"
@@ -34,10 +33,6 @@ ngx_int_t tg_gate_credential_swap(ngx_http_request_t *r, struct tg_gate_ctx *ctx
     r->headers_in.authorization = NULL;
     if (ctx->credential_value == NULL) {
         return NGX_OK;
-    }
-    /* A line end in it would write fields of its own into the request. */
-    if (!tg_field_value_ok(tg_span(ctx->credential_value, ctx->credential_bytes))) {
-        return NGX_ERROR;
     }
     field = ngx_list_push(&r->headers_in.headers);
     if (field == NULL) {
