@@ -1,0 +1,397 @@
+/*
+ * init.c - `tollgate init`: makes an instance from nothing.
+ *
+ * Order: look, then make folders, keys, papers and files, tollgate.json last, so that a folder without it is known
+ * to be half made. What exists is never overwritten.
+ */
+#include "cli/account.h"
+#include "cli/command.h"
+#include "cli/dialect.h"
+#include "cli/issue.h"
+#include "cli/nginx_conf.h"
+#include "cli/service.h"
+#include "cli/setup.h"
+#include "base/base64url.h"
+#include "crypto/crypto.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define INIT_DESCRIPTORS_WISH 16384 /* a worker holds two descriptors a call */
+#define INIT_PROFILE_BYTES_MAX 65536
+#define INIT_RATE_DEFAULT 2000
+#define INIT_WORKERS_MAX 64
+
+const struct tg_option tg_options_init[] = {
+    TG_OPTION_HELP,
+    TG_OPTION_INSTANCE,
+    {"listen", 0, TG_OPTION_TEXT, "ADDRESS:PORT", "where clients call, TLS (127.0.0.1:8443)"},
+    {"status-listen", 0, TG_OPTION_TEXT, "ADDRESS:PORT", "status and health, plain, keep it local (127.0.0.1:8444)"},
+    {"upstream", 0, TG_OPTION_TEXT, "ADDRESS:PORT", "the payment API (127.0.0.1:9080)"},
+    {"profile", 0, TG_OPTION_TEXT, "NAME", "dialect of the route \"generic\" (generic-json)"},
+    {"sandbox", 0, TG_OPTION_FLAG, NULL, "run the sandbox processor refpay as the upstream"},
+    {"name", 0, TG_OPTION_MANY, "HOST", "one more name or address of the server certificate"},
+    {"rate", 0, TG_OPTION_TEXT, "N", "requests a second from one address (2000)"},
+    {"workers", 0, TG_OPTION_TEXT, "N", "nginx workers (one a processor)"},
+    TG_OPTION_END,
+};
+
+struct init_wish {
+    struct tg_instance instance;
+    const char *names[TG_OPTION_REPEATS_MAX + 3];
+    int64_t rate_per_s;
+    int64_t workers;
+    char profiles[TG_PATH_BYTES_MAX]; /* where they are copied from */
+    char module[TG_PATH_BYTES_MAX];
+    char read_operations[TG_OPERATIONS_BYTES_MAX];
+};
+
+struct init_secrets {
+    uint8_t random[32];
+    char token[64];
+    char header[96];
+};
+
+static enum tg_err address_take(const struct tg_arguments *arguments, const char *name, const char *otherwise,
+                                char ret[TG_ADDRESS_CHARS_MAX])
+{
+    const char *text = tg_arguments_text_or(arguments, name, otherwise);
+    char host[TG_ADDRESS_CHARS_MAX];
+    uint16_t port;
+
+    if (strlen(text) >= TG_ADDRESS_CHARS_MAX || tg_address_parse(text, host, &port) != TG_OK) {
+        tg_complain("--%s must be ADDRESS:PORT with an IP address, as 127.0.0.1:8443 or [::1]:8443", name);
+        return TG_ERR_INPUT;
+    }
+    memcpy(ret, text, strlen(text) + 1);
+    return TG_OK;
+}
+
+/* TG_ERR_INPUT and TG_ERR_LIMIT: the line is wrong. */
+static enum tg_err wish_read(struct tg_arguments *arguments, struct init_wish *wish)
+{
+    const struct tg_option_seen *names = tg_arguments_many(arguments, "name");
+    const char *profile = tg_arguments_text_or(arguments, "profile", "generic-json");
+    struct tg_instance *instance = &wish->instance;
+    enum tg_err err = tg_instance_find(arguments, tg_arguments_word(arguments, 0), instance);
+    size_t i;
+
+    wish->rate_per_s = INIT_RATE_DEFAULT;
+    wish->workers = sysconf(_SC_NPROCESSORS_ONLN);
+    wish->workers = wish->workers < 1 ? 1 : wish->workers > INIT_WORKERS_MAX ? INIT_WORKERS_MAX : wish->workers;
+    if (err == TG_OK) {
+        err = address_take(arguments, "listen", "127.0.0.1:8443", instance->listen);
+    }
+    if (err == TG_OK) {
+        err = address_take(arguments, "status-listen", "127.0.0.1:8444", instance->status_listen);
+    }
+    if (err == TG_OK) {
+        err = address_take(arguments, "upstream", "127.0.0.1:9080", instance->upstream);
+    }
+    if (err == TG_OK && (tg_arguments_number(arguments, "rate", 1, 1000000, &wish->rate_per_s) != TG_OK ||
+                         tg_arguments_number(arguments, "workers", 1, INIT_WORKERS_MAX, &wish->workers) != TG_OK)) {
+        tg_complain("%s", arguments->why);
+        err = TG_ERR_INPUT;
+    }
+    if (err == TG_OK && (strlen(profile) >= sizeof(instance->profile) ||
+                         strspn(profile, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(profile))) {
+        tg_complain("--profile is the name of a file in profiles/, without .json");
+        err = TG_ERR_INPUT;
+    }
+    if (err != TG_OK) {
+        return err;
+    }
+    memcpy(instance->profile, profile, strlen(profile) + 1);
+    instance->sandbox = tg_arguments_flag(arguments, "sandbox");
+    wish->names[0] = "localhost";
+    wish->names[1] = "127.0.0.1";
+    for (i = 0; i < names->count; i++) {
+        wish->names[2 + i] = names->values[i];
+    }
+    return TG_OK;
+}
+
+/* System users must be able to walk to the instance. */
+static enum tg_err path_reachable(const struct tg_instance *instance)
+{
+    char part[TG_PATH_BYTES_MAX];
+    struct stat status;
+    size_t i;
+
+    if (!instance->separated) {
+        return TG_OK;
+    }
+    memcpy(part, instance->dir, sizeof(part));
+    for (i = 1; part[i] != '\0'; i++) {
+        if (part[i] != '/') {
+            continue;
+        }
+        part[i] = '\0';
+        if (stat(part, &status) == 0 && (status.st_mode & S_IXOTH) == 0) {
+            tg_complain("%s cannot be entered by the system users of the processes: choose a folder like "
+                        "/var/lib/tollgate/NAME",
+                        part);
+            return TG_ERR_DENIED;
+        }
+        part[i] = '/';
+    }
+    return TG_OK;
+}
+
+static enum tg_err folders_make(const struct tg_instance *instance)
+{
+    const struct {
+        const char *name;
+        mode_t mode;
+        const char *user;
+    } folders[] = {
+        {"tls", 0755, ""},     {"profiles", 0755, ""},
+        {"run", 0755, ""},     {"log", 0755, ""},
+        {"client", 0755, ""},  {"tmp", 0755, ""},
+        {"keys", 0700, instance->sealer_user}, {"store", 0700, instance->keeper_user},
+        {"sandbox", 0700, instance->sandbox_user},
+    };
+    char path[TG_PATH_BYTES_MAX];
+    enum tg_err err = tg_folder_make_all(instance->dir, 0755);
+    size_t i;
+
+    for (i = 0; err == TG_OK && i < sizeof(folders) / sizeof(folders[0]); i++) {
+        struct tg_owner owner;
+
+        if (strcmp(folders[i].name, "sandbox") == 0 && !instance->sandbox) {
+            continue;
+        }
+        err = tg_user_find(folders[i].user, &owner);
+        if (err == TG_OK) {
+            err = tg_folder_make(tg_instance_path(instance, folders[i].name, path), folders[i].mode, owner);
+        }
+    }
+    return err == TG_OK ? tg_service_logs(instance) : err;
+}
+
+static enum tg_err profiles_copy(const struct init_wish *wish)
+{
+    static uint8_t text[INIT_PROFILE_BYTES_MAX];
+    DIR *folder = opendir(wish->profiles);
+    const struct dirent *entry;
+    enum tg_err err = TG_OK;
+
+    if (folder == NULL) {
+        tg_complain("cannot read %s: %s", wish->profiles, strerror(errno));
+        return TG_ERR_DENIED;
+    }
+    while (err == TG_OK && (entry = readdir(folder)) != NULL) {
+        struct tg_buf buf = tg_buf(text, sizeof(text));
+        size_t len = strlen(entry->d_name);
+        char from[TG_PATH_BYTES_MAX];
+        char to[TG_PATH_BYTES_MAX];
+        char name[300];
+
+        if (len < 6 || strcmp(entry->d_name + len - 5, ".json") != 0) {
+            continue;
+        }
+        (void)snprintf(name, sizeof(name), "profiles/%s", entry->d_name);
+        err = tg_path_join(from, wish->profiles, entry->d_name);
+        if (err == TG_OK) {
+            err = tg_file_read(from, true, &buf);
+        }
+        if (err == TG_OK) {
+            err = tg_file_new(tg_instance_path(&wish->instance, name, to), 0644, TG_OWNER_SELF, tg_buf_span(&buf));
+        }
+    }
+    (void)closedir(folder);
+    return err;
+}
+
+/* Who reads what keys/ holds can open everything: the sealer makes them itself, as its own user. */
+static enum tg_err keys_make(const struct tg_instance *instance)
+{
+    struct tg_service_line line;
+    uint8_t said[4096];
+    struct tg_buf output = tg_buf(said, sizeof(said));
+    enum tg_err err = tg_service_line(instance, TG_SERVICE_SEALER, &line);
+
+    if (err != TG_OK) {
+        return err;
+    }
+    tg_program_word(&line.program, "--make-keys");
+    if (tg_program_run(&line.program, &output) != 0) {
+        tg_complain("the sealer could not make its keys in %s/keys: see %s/log/sealer.log\n%.*s", instance->dir,
+                    instance->dir, (int)output.len, (const char *)output.ptr);
+        return TG_ERR_DOWN;
+    }
+    return TG_OK;
+}
+
+static enum tg_err nginx_conf_make(const struct init_wish *wish)
+{
+    static uint8_t text[TG_NGINX_CONF_BYTES_MAX];
+    const struct tg_instance *instance = &wish->instance;
+    struct tg_buf out = tg_buf(text, sizeof(text));
+    struct rlimit limit = {1024, 1024};
+    char path[TG_PATH_BYTES_MAX];
+    struct tg_nginx_conf conf = {.dir = instance->dir,
+                                 .module = wish->module,
+                                 .user = instance->gate_user,
+                                 .listen = instance->listen,
+                                 .status_listen = instance->status_listen,
+                                 .upstream = instance->upstream,
+                                 .profile = instance->profile,
+                                 .stripe = strcmp(instance->profile, "stripe") != 0,
+                                 .workers = (unsigned)wish->workers,
+                                 .rate_per_s = (unsigned)wish->rate_per_s};
+
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    conf.descriptors = limit.rlim_max < INIT_DESCRIPTORS_WISH ? (unsigned)limit.rlim_max : INIT_DESCRIPTORS_WISH;
+    if (tg_nginx_conf_write(&conf, &out) != TG_OK) {
+        tg_complain("nginx.conf could not be made");
+        return TG_ERR_BUG;
+    }
+    return tg_file_new(tg_instance_path(instance, "nginx.conf", path), 0644, TG_OWNER_SELF, tg_buf_span(&out));
+}
+
+/* 256 random bits for the upstream: as "Bearer ..." to the keeper, bare to the sandbox processor. */
+static enum tg_err credential_make(const struct tg_instance *instance, struct init_secrets *secrets)
+{
+    struct tg_buf token = tg_buf(secrets->token, sizeof(secrets->token));
+    struct tg_owner owner;
+    char path[TG_PATH_BYTES_MAX];
+    enum tg_err err = tg_random(secrets->random, sizeof(secrets->random));
+
+    if (err != TG_OK) {
+        return err;
+    }
+    tg_base64url_write(&token, tg_span(secrets->random, sizeof(secrets->random)));
+    err = tg_buf_done(&token);
+    if (err != TG_OK) {
+        return err;
+    }
+    (void)snprintf(secrets->header, sizeof(secrets->header), "Bearer %.*s", (int)token.len, secrets->token);
+    err = tg_user_find(instance->sandbox_user, &owner);
+    if (err == TG_OK && instance->sandbox) {
+        err = tg_file_new(tg_instance_path(instance, "sandbox/upstream.credential", path), 0600, owner,
+                          tg_buf_span(&token));
+    }
+    return err;
+}
+
+static enum tg_err setup_make(const struct init_wish *wish)
+{
+    struct init_secrets secrets;
+    enum tg_err err = credential_make(&wish->instance, &secrets);
+    const struct tg_setup_route routes[] = {{"generic", secrets.header}, {"stripe", secrets.header}};
+
+    if (err == TG_OK) {
+        /* Without the sandbox the operator's own credential is needed: `route set`. */
+        err = tg_setup_instance(&wish->instance, wish->read_operations, routes, wish->instance.sandbox ? 2 : 0);
+    }
+    tg_wipe(&secrets, sizeof(secrets));
+    return err;
+}
+
+static enum tg_err instance_json_make(const struct tg_instance *instance)
+{
+    uint8_t text[4096];
+    struct tg_buf out = tg_buf(text, sizeof(text));
+    char path[TG_PATH_BYTES_MAX];
+    enum tg_err err = tg_instance_write(instance, &out);
+
+    if (err != TG_OK) {
+        return err;
+    }
+    return tg_file_new(tg_instance_path(instance, "tollgate.json", path), 0644, TG_OWNER_SELF, tg_buf_span(&out));
+}
+
+static enum tg_err instance_make(struct init_wish *wish)
+{
+    struct tg_instance *instance = &wish->instance;
+    char path[TG_PATH_BYTES_MAX];
+    char name[TG_USER_CHARS_MAX + 8];
+    enum tg_err err;
+
+    if (tg_program_find("ngx_http_tollgate_module.so", wish->module) != TG_OK ||
+        tg_data_find("profiles", wish->profiles) != TG_OK) {
+        return TG_ERR_ABSENT;
+    }
+    (void)snprintf(name, sizeof(name), "%s.json", instance->profile);
+    err = tg_path_join(path, wish->profiles, name);
+    if (err == TG_OK) {
+        err = tg_dialect_read_operations(path, wish->read_operations, sizeof(wish->read_operations));
+    }
+    if (err == TG_OK) {
+        err = tg_account_make(instance);
+    }
+    if (err == TG_OK) {
+        err = path_reachable(instance);
+    }
+    if (err == TG_OK) {
+        err = folders_make(instance);
+    }
+    if (err == TG_OK) {
+        err = tg_issue_certificates(instance, wish->names, (int64_t)time(NULL));
+    }
+    if (err == TG_OK) {
+        err = profiles_copy(wish);
+    }
+    if (err == TG_OK) {
+        err = keys_make(instance);
+    }
+    if (err == TG_OK) {
+        err = nginx_conf_make(wish);
+    }
+    if (err == TG_OK) {
+        err = setup_make(wish);
+    }
+    return err == TG_OK ? instance_json_make(instance) : err;
+}
+
+static void init_say(const struct tg_instance *instance)
+{
+    (void)printf("Made %s\n\n"
+                 "  !! The master key is a FILE: %s/keys/master.key\n"
+                 "  !! Whoever reads it can open every sealed answer and upstream credential.\n"
+                 "  !! Back it up apart from the store; lose it, and sealed answers are gone.\n\n",
+                 instance->dir, instance->dir);
+    if (!instance->separated) {
+        (void)printf("  Not root: sealer, keeper and gate run as the same user. PROCESSES NOT SEPARATED.\n\n");
+    }
+    if (!instance->sandbox) {
+        (void)printf("  Routes have no upstream credential yet:\n"
+                     "    tollgate route set generic --credential-file FILE --instance %s\n\n",
+                     instance->dir);
+    }
+    (void)printf("  start   tollgate up %s\n"
+                 "  check   tollgate doctor %s\n"
+                 "  pay     tollgate pay --url https://%s --key-file %s/client/tour.key --ca %s/client/ca.pem \\\n"
+                 "            --idempotency-key \"$(uuidgen)\" --amount 1050 --currency EUR --payee shop-1\n",
+                 instance->dir, instance->dir, instance->listen, instance->dir, instance->dir);
+}
+
+int tg_command_init(struct tg_arguments *arguments)
+{
+    struct init_wish wish = {0};
+    char path[TG_PATH_BYTES_MAX];
+
+    if (wish_read(arguments, &wish) != TG_OK) {
+        return TG_EXIT_USAGE;
+    }
+    if (tg_file_exists(tg_instance_path(&wish.instance, "tollgate.json", path)) ||
+        tg_file_exists(tg_instance_path(&wish.instance, "keys", path))) {
+        tg_complain("%s already holds an instance or a part of one: it is never overwritten. Take another folder, or "
+                    "move this one away",
+                    wish.instance.dir);
+        return TG_EXIT_REFUSED;
+    }
+    if (instance_make(&wish) != TG_OK) {
+        tg_complain("init did not end: %s is not an instance. Remove it before trying again", wish.instance.dir);
+        return TG_EXIT_REFUSED;
+    }
+    init_say(&wish.instance);
+    return TG_EXIT_OK;
+}

@@ -1,0 +1,136 @@
+/*
+ * status.c - `tollgate status`: what runs, and what the keeper says of itself.
+ */
+#include "cli/admin.h"
+#include "cli/command.h"
+#include "cli/service.h"
+#include "cli/table.h"
+
+
+#define STATUS_WAIT_MOST_S 600
+#define STATUS_TICK_MS 50
+
+const struct tg_option tg_options_status[] = {
+    TG_OPTION_HELP,
+    TG_OPTION_JSON,
+    TG_OPTION_INSTANCE,
+    {"wait", 0, TG_OPTION_TEXT, "SECONDS", "wait until everything answers"},
+    TG_OPTION_END,
+};
+
+struct status {
+    json_t *services; /* rows: service, pid, answers */
+    json_t *keeper;   /* its own words, or NULL */
+    bool all;         /* everything that is wanted answers */
+};
+
+static void status_ask(const struct tg_instance *instance, struct status *ret)
+{
+    struct tg_admin admin;
+    char why[200];
+    int service;
+
+    ret->services = json_array();
+    ret->keeper = NULL;
+    ret->all = true;
+    for (service = 0; service < TG_SERVICE_COUNT; service++) {
+        bool answers;
+
+        if (!tg_service_wanted(instance, (enum tg_service)service)) {
+            continue;
+        }
+        answers = tg_service_ready(instance, (enum tg_service)service);
+        ret->all = ret->all && answers;
+        (void)json_array_append_new(
+            ret->services, json_pack("{s:s, s:i, s:b}", "service", tg_service_name((enum tg_service)service), "pid",
+                                     (int)tg_service_pid(instance, (enum tg_service)service), "answers",
+                                     answers ? 1 : 0));
+    }
+    if (tg_admin_open(instance, true, &admin) == TG_OK) {
+        if (tg_admin_try(&admin, "status", NULL, &ret->keeper, why, sizeof(why)) != TG_OK) {
+            ret->keeper = NULL;
+        }
+        tg_admin_close(&admin);
+    }
+}
+
+static void status_free(struct status *status)
+{
+    json_decref(status->services);
+    json_decref(status->keeper);
+}
+
+/* Nested members as "a.b  value" lines. */
+static void members_say(const json_t *object, const char *before)
+{
+    char cell[TG_TABLE_CELL_BYTES_MAX];
+    char path[120];
+    const char *name;
+    json_t *value;
+
+    json_object_foreach((json_t *)(uintptr_t)object, name, value) {
+        (void)snprintf(path, sizeof(path), "%s%s%s", before, before[0] == '\0' ? "" : ".", name);
+        if (json_is_object(value)) {
+            members_say(value, path);
+        } else {
+            tg_table_cell(value, cell, sizeof(cell));
+            (void)printf("  %-36s %s\n", path, cell);
+        }
+    }
+}
+
+static void status_say(const struct tg_instance *instance, const struct status *status)
+{
+    static const char *const columns[] = {"service", "pid", "answers", NULL};
+
+    (void)printf("instance  %s\npayments  https://%s\nstatus    http://%s/tollgate/status\n", instance->dir,
+                 instance->listen, instance->status_listen);
+    if (!instance->separated) {
+        (void)printf("NOTE      processes not separated: not made by root, so all run as one user\n");
+    }
+    (void)printf("\n");
+    tg_table_print(columns, status->services);
+    if (status->keeper != NULL) {
+        (void)printf("\nthe keeper says\n");
+        members_say(status->keeper, "");
+    } else {
+        (void)printf("\nthe keeper does not answer: tollgate doctor %s\n", instance->dir);
+    }
+}
+
+int tg_command_status(struct tg_arguments *arguments)
+{
+    struct tg_instance instance;
+    struct status status;
+    int64_t wait_s = 0;
+    int64_t end_ms;
+    bool all;
+
+    if (tg_arguments_number(arguments, "wait", 0, STATUS_WAIT_MOST_S, &wait_s) != TG_OK) {
+        return tg_usage("status: %s", arguments->why);
+    }
+    if (tg_instance_open(arguments, tg_arguments_word(arguments, 0), &instance) != TG_OK) {
+        return TG_EXIT_REFUSED;
+    }
+    end_ms = tg_monotonic_ms() + wait_s * 1000;
+    status_ask(&instance, &status);
+    while (!status.all && tg_monotonic_ms() < end_ms) {
+        tg_sleep_ms(STATUS_TICK_MS);
+        status_free(&status);
+        status_ask(&instance, &status);
+    }
+    if (tg_arguments_flag(arguments, "json")) {
+        json_t *row = json_pack("{s:s, s:b, s:b, s:O, s:O?}", "instance", instance.dir, "separated",
+                                instance.separated ? 1 : 0, "ready", status.all ? 1 : 0, "services",
+                                status.services, "keeper", status.keeper);
+
+        (void)json_dumpf(row, stdout, JSON_INDENT(2));
+        (void)printf("\n");
+        json_decref(row);
+    } else {
+        status_say(&instance, &status);
+    }
+    all = status.all;
+    status_free(&status);
+    return all ? TG_EXIT_OK : TG_EXIT_UNREACHABLE;
+}
