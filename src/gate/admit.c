@@ -1,6 +1,7 @@
 /*
  * admit.c - ADMIT: asked once for a call, asked again on a new link, answered or given up.
  */
+#include "core/http/field.h"
 #include "crypto/crypto.h"
 #include "gate/link.h"
 #include "gate/steps.h"
@@ -78,7 +79,10 @@ static void tg_admit_allow(struct tg_gate_ctx *ctx, const struct tg_admit_answer
     if (answer->credential.len == 0) {
         return;
     }
-    ctx->credential_value = (u_char *)(uintptr_t)tg_admit_copy(ctx, answer->credential).ptr;
+    /* A line end in it would write fields of its own into the request. */
+    if (tg_field_value_ok(answer->credential)) {
+        ctx->credential_value = (u_char *)(uintptr_t)tg_admit_copy(ctx, answer->credential).ptr;
+    }
     ctx->credential_bytes = ctx->credential_value == NULL ? 0 : answer->credential.len;
     if (ctx->credential_value == NULL) {
         tg_gate_settle_abandon(ctx, TG_OUTCOME_NOT_SENT, TG_REASON_INTERNAL);
@@ -128,6 +132,9 @@ static bool tg_admit_answered(struct tg_gate_slot *slot, const struct tg_frame *
     }
     if (answer.verdict == TG_VERDICT_REPLAY) {
         tg_admit_replay(ctx, &answer);
+    } else if (answer.verdict != TG_VERDICT_ALLOW && answer.reason == TG_REASON_OK) {
+        /* No, and no reason: closed. */
+        ctx->reason = TG_REASON_INTERNAL;
     }
     tg_gate_wake(ctx);
     return true;
