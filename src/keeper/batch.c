@@ -17,8 +17,8 @@
 
 #include "base/banned.h"
 
-/* Every work of a batch could be a replay of the largest answer. The pages exist only once they are written. */
-#define ARENA_BYTES ((size_t)TG_BATCH_WORKS_MAX * (TG_ANSWER_BYTES_MAX + 4096))
+/* Stored answers of one batch's replays: sixty of the largest, a thousand usual ones. The store asks the rest again. */
+#define ARENA_BYTES (64u * 1024u * 1024u)
 
 enum tg_err tg_batch_start(struct tg_keeper *keeper)
 {

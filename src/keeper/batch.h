@@ -29,7 +29,7 @@ struct tg_batch {
     struct tg_question *questions[TG_BATCH_WORKS_MAX];
     struct tg_opened opened[TG_BATCH_ROUTES_MAX];
     size_t opened_count;
-    struct tg_arena arena; /* address space for the largest replays; pages are given back after use */
+    struct tg_arena arena; /* sealed answers of replays; its pages are given back after use */
     uint64_t commit_us;
 };
 

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <seccomp.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include "daemon/log.h"
@@ -43,7 +44,8 @@ static const int allowed[] = {
     SCMP_SYS(statfs), SCMP_SYS(fstatfs), SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2),
     SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(rename), SCMP_SYS(renameat), SCMP_SYS(renameat2),
     SCMP_SYS(mkdir), SCMP_SYS(mkdirat), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(getcwd),
-    SCMP_SYS(getdents64), SCMP_SYS(flock), SCMP_SYS(chmod), SCMP_SYS(fchmod), SCMP_SYS(fchmodat), SCMP_SYS(umask),
+    SCMP_SYS(getdents64), SCMP_SYS(flock), SCMP_SYS(chmod), SCMP_SYS(fchmod), SCMP_SYS(fchmodat), /* SQLite, as root: */ SCMP_SYS(fchown),
+    SCMP_SYS(umask),
     SCMP_SYS(utimensat), SCMP_SYS(fadvise64), SCMP_SYS(dup), SCMP_SYS(dup3),
     /* who and when */
     SCMP_SYS(getpid), SCMP_SYS(getppid), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid),
@@ -60,6 +62,10 @@ static int fill(scmp_filter_ctx filter)
     int bad = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
     for (size_t i = 0; bad == 0 && i < sizeof(allowed) / sizeof(allowed[0]); i++) {
         bad = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
+    }
+    /* A thread's name is set by itself, perhaps after the filter. */
+    if (bad == 0) {
+        bad = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
     }
     /* The sealer's link, and libc's look-up of a login name, which may ask a local daemon. */
     if (bad == 0) {
