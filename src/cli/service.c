@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -215,6 +216,25 @@ static bool socket_answers(const struct tg_instance *instance, const char *name)
     return answers;
 }
 
+/*
+ * The sealer talks to the keeper's user alone and logs everyone else, so it is not asked: it serves when its lock
+ * is held and its socket is younger than the pid that was written under that lock.
+ */
+static bool sealer_serves(const struct tg_instance *instance)
+{
+    char path[TG_PATH_BYTES_MAX];
+    struct stat lock;
+    struct stat bound;
+
+    if (tg_service_pid(instance, TG_SERVICE_SEALER) == 0 ||
+        stat(tg_instance_path(instance, "run/sealer.pid", path), &lock) != 0 ||
+        lstat(tg_instance_path(instance, "run/sealer.sock", path), &bound) != 0 || !S_ISSOCK(bound.st_mode)) {
+        return false;
+    }
+    return bound.st_ctim.tv_sec > lock.st_mtim.tv_sec ||
+           (bound.st_ctim.tv_sec == lock.st_mtim.tv_sec && bound.st_ctim.tv_nsec >= lock.st_mtim.tv_nsec);
+}
+
 static bool keeper_answers(const struct tg_instance *instance)
 {
     struct tg_admin admin;
@@ -234,7 +254,7 @@ bool tg_service_ready(const struct tg_instance *instance, enum tg_service servic
 {
     switch (service) {
     case TG_SERVICE_SEALER:
-        return socket_answers(instance, "run/sealer.sock");
+        return sealer_serves(instance);
     case TG_SERVICE_KEEPER:
         return keeper_answers(instance);
     case TG_SERVICE_REFPAY:
