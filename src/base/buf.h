@@ -30,7 +30,7 @@ void tg_buf_put_u8(struct tg_buf *buf, uint8_t value);
 void tg_buf_put_u16(struct tg_buf *buf, uint16_t value);
 void tg_buf_put_u32(struct tg_buf *buf, uint32_t value);
 void tg_buf_put_u64(struct tg_buf *buf, uint64_t value);
-void tg_buf_put_decimal(struct tg_buf *buf, int64_t value); /* "-12", no padding */
+void tg_buf_put_decimal(struct tg_buf *buf, int64_t value);    /* "-12", no padding */
 void tg_buf_put_hex(struct tg_buf *buf, struct tg_span bytes); /* lower case */
 
 /* The bytes written so far, borrowed. */

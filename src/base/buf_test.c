@@ -111,8 +111,8 @@ static void test_bad_is_for_good(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_puts),     cmocka_unit_test(test_over_is_for_good), cmocka_unit_test(test_decimals),
-        cmocka_unit_test(test_cursor),   cmocka_unit_test(test_bad_is_for_good),
+        cmocka_unit_test(test_puts),   cmocka_unit_test(test_over_is_for_good), cmocka_unit_test(test_decimals),
+        cmocka_unit_test(test_cursor), cmocka_unit_test(test_bad_is_for_good),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -34,11 +34,21 @@ static void test_malformed(void **state)
 {
     (void)state;
     const struct tg_span bad[] = {
-        TG_SPAN("\x80"),             TG_SPAN("\xc0\x80"),         TG_SPAN("\xc1\xbf"),
-        TG_SPAN("\xc2"),             TG_SPAN("\xc2\x20"),         TG_SPAN("\xe0\x9f\xbf"),
-        TG_SPAN("\xed\xa0\x80"),     TG_SPAN("\xed\xbf\xbf"),     TG_SPAN("\xe2\x82"),
-        TG_SPAN("\xf0\x8f\xbf\xbf"), TG_SPAN("\xf4\x90\x80\x80"), TG_SPAN("\xf5\x80\x80\x80"),
-        TG_SPAN("\xf0\x9f\x98"),     TG_SPAN("\xff"),             TG_SPAN("\xfe"),
+        TG_SPAN("\x80"),
+        TG_SPAN("\xc0\x80"),
+        TG_SPAN("\xc1\xbf"),
+        TG_SPAN("\xc2"),
+        TG_SPAN("\xc2\x20"),
+        TG_SPAN("\xe0\x9f\xbf"),
+        TG_SPAN("\xed\xa0\x80"),
+        TG_SPAN("\xed\xbf\xbf"),
+        TG_SPAN("\xe2\x82"),
+        TG_SPAN("\xf0\x8f\xbf\xbf"),
+        TG_SPAN("\xf4\x90\x80\x80"),
+        TG_SPAN("\xf5\x80\x80\x80"),
+        TG_SPAN("\xf0\x9f\x98"),
+        TG_SPAN("\xff"),
+        TG_SPAN("\xfe"),
     };
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         uint32_t character = 7;

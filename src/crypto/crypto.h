@@ -61,7 +61,7 @@ void tg_wipe(void *ptr, size_t len);
  */
 struct tg_secret {
     uint8_t *ptr;
-    size_t len;   /* bytes in use */
+    size_t len; /* bytes in use */
     size_t cap;
     size_t pages; /* bytes mapped */
 };

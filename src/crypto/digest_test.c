@@ -44,7 +44,12 @@ static void test_parts(void **state)
     assert_int_equal(tg_sha256_parts(three, 3, c), TG_OK);
     assert_memory_not_equal(a, b, sizeof(a));
     assert_memory_not_equal(a, c, sizeof(a));
-    assert_int_equal(tg_sha256(TG_SPAN("\0\0\0\0\0\0\0\2" "ab" "\0\0\0\0\0\0\0\1" "c"), whole), TG_OK);
+    assert_int_equal(tg_sha256(TG_SPAN("\0\0\0\0\0\0\0\2"
+                                       "ab"
+                                       "\0\0\0\0\0\0\0\1"
+                                       "c"),
+                               whole),
+                     TG_OK);
     assert_memory_equal(a, whole, sizeof(a));
     assert_int_equal(tg_sha256_parts(NULL, 0, a), TG_OK);
 }

@@ -130,7 +130,8 @@ static bool set_crl_url(X509 *certificate, X509V3_CTX *context, const char *url)
     if (url == NULL) {
         return true;
     }
-    if (tg_span_find(tg_span_string(url), ',') != strlen(url) || tg_span_find(tg_span_string(url), '\n') != strlen(url)) {
+    if (tg_span_find(tg_span_string(url), ',') != strlen(url) ||
+        tg_span_find(tg_span_string(url), '\n') != strlen(url)) {
         return false;
     }
     tg_buf_put_string(&buf, "URI:");

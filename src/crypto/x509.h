@@ -18,9 +18,9 @@ struct tg_certificate_wish {
     const char *const *names; /* subject alternative names: DNS names or IP addresses as text; NULL ends */
     const char *crl_url;      /* CRL distribution point, or NULL */
     uint32_t days;
-    bool authority;           /* a CA of path length 0 */
-    bool client;              /* clientAuth instead of serverAuth */
-    int64_t now_s;            /* UTC; validity begins an hour earlier */
+    bool authority; /* a CA of path length 0 */
+    bool client;    /* clientAuth instead of serverAuth */
+    int64_t now_s;  /* UTC; validity begins an hour earlier */
 };
 
 /*
@@ -28,8 +28,7 @@ struct tg_certificate_wish {
  * certificate and key get PEM (TG_PEM_BYTES_MAX each is enough).
  */
 TG_MUST_CHECK enum tg_err tg_x509_issue(const struct tg_certificate_wish *wish, struct tg_span issuer_pem,
-                                        struct tg_span issuer_key_pem, struct tg_buf *certificate,
-                                        struct tg_buf *key);
+                                        struct tg_span issuer_key_pem, struct tg_buf *certificate, struct tg_buf *key);
 
 /* An empty CRL of the authority, PEM, valid for days. */
 TG_MUST_CHECK enum tg_err tg_x509_crl(struct tg_span issuer_pem, struct tg_span issuer_key_pem, int64_t now_s,

@@ -49,10 +49,10 @@ static int make_both(void **state)
 {
     (void)state;
     static const char *const names[] = {"localhost", "127.0.0.1", "::1", NULL};
-    const struct tg_certificate_wish root = {.common_name = "test authority", .days = 3650, .authority = true,
-                                             .now_s = NOW_S};
-    const struct tg_certificate_wish leaf = {.common_name = "localhost", .names = names, .days = 90, .now_s = NOW_S,
-                                             .crl_url = "http://localhost/crl.pem"};
+    const struct tg_certificate_wish root = {
+        .common_name = "test authority", .days = 3650, .authority = true, .now_s = NOW_S};
+    const struct tg_certificate_wish leaf = {
+        .common_name = "localhost", .names = names, .days = 90, .now_s = NOW_S, .crl_url = "http://localhost/crl.pem"};
     return issue(&authority, &root, NULL) == TG_OK && issue(&server, &leaf, &authority) == TG_OK ? 0 : 1;
 }
 
@@ -141,8 +141,8 @@ static void test_wishes_refused(void **state)
     (void)state;
     static struct pair pair;
     static const char *const bad_names[] = {"a,DNS:b", NULL};
-    struct tg_certificate_wish wish = {.common_name = "x", .names = bad_names, .days = 1, .client = true,
-                                       .now_s = NOW_S};
+    struct tg_certificate_wish wish = {
+        .common_name = "x", .names = bad_names, .days = 1, .client = true, .now_s = NOW_S};
     assert_int_not_equal(issue(&pair, &wish, &authority), TG_OK);
     wish.names = NULL;
     assert_int_equal(issue(&pair, &wish, &authority), TG_OK);

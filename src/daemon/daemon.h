@@ -60,10 +60,16 @@ struct tg_daemon_user {
 /* Finds a system user by name. */
 TG_MUST_CHECK enum tg_err tg_daemon_user_find(const char *name, struct tg_daemon_user *ret);
 
-/* Gives up root for good: groups, gid, uid; then checks that there is no way back. Not root: TG_OK only when already that user. */
+/*
+ * Gives up root for good: groups, gid, uid (the log file goes along); then checks that there is no way back.
+ * Not root: TG_OK only when already that user.
+ */
 TG_MUST_CHECK enum tg_err tg_daemon_drop(const struct tg_daemon_user *user);
 
-/* umask 077, not dumpable (unless TG_DAEMON_SANITIZED), no new privileges, no core files, SIGPIPE ignored. Call after tg_daemon_drop, which resets some of it. */
+/*
+ * umask 077, not dumpable (unless TG_DAEMON_SANITIZED), no new privileges, no core files, SIGPIPE ignored.
+ * Call after tg_daemon_drop, which resets some of it.
+ */
 TG_MUST_CHECK enum tg_err tg_daemon_harden(void);
 
 /* A decimal number of an option, 0..max, nothing before or behind it. TG_ERR_INPUT otherwise. */

@@ -63,6 +63,13 @@ enum tg_err tg_log_reopen(void)
     return TG_OK;
 }
 
+void tg_log_give(uid_t uid, gid_t gid)
+{
+    if (file_path != NULL && fchown(atomic_load(&log_fd), uid, gid) != 0) {
+        tg_log_errno("log_not_given", file_path, errno);
+    }
+}
+
 /* RFC 8259 7; bytes over 7e become \u00XX, so that no encoding is guessed. */
 static void put_escaped(struct tg_buf *buf, struct tg_span value)
 {

@@ -10,6 +10,8 @@
 #ifndef TG_DAEMON_LOG_H
 #define TG_DAEMON_LOG_H
 
+#include <sys/types.h>
+
 #include "base/buf.h"
 
 #define TG_LOG_LINE_BYTES_MAX 2048
@@ -21,6 +23,9 @@ TG_MUST_CHECK enum tg_err tg_log_open(const char *process, const char *path);
 
 /* Opens the file again by its path (SIGHUP); keeps the old one when that fails. Nothing to do for stderr. */
 TG_MUST_CHECK enum tg_err tg_log_reopen(void);
+
+/* Makes the log file the user's that we are about to become, so that SIGHUP can open it again. Best effort. */
+void tg_log_give(uid_t uid, gid_t gid);
 
 /* A line under construction, on the caller's stack; several threads may each have one. */
 struct tg_log {

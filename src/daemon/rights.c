@@ -57,6 +57,7 @@ enum tg_err tg_daemon_drop(const struct tg_daemon_user *user)
         tg_log_errno("user_not_changed", "", EPERM);
         return TG_ERR_DENIED;
     }
+    tg_log_give(user->uid, user->gid);
     if (setgroups(1, &user->gid) != 0 || setresgid(user->gid, user->gid, user->gid) != 0 ||
         setresuid(user->uid, user->uid, user->uid) != 0 || !is_dropped(user)) {
         tg_log_errno("user_not_changed", "", errno);

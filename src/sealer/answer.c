@@ -26,8 +26,8 @@ static bool may_fit(const struct tg_seal_work *work, size_t room)
     return room >= work->input.len + TG_SEAL_OVERHEAD_BYTES + TG_SIGNATURE_BYTES;
 }
 
-enum tg_err tg_serve_frame(struct tg_sealer *sealer, const struct tg_frame *frame, struct tg_buf *out,
-                           uint8_t *scratch, size_t scratch_cap)
+enum tg_err tg_serve_frame(struct tg_sealer *sealer, const struct tg_frame *frame, struct tg_buf *out, uint8_t *scratch,
+                           size_t scratch_cap)
 {
     uint16_t count = 0;
     struct tg_seal_writer writer;

@@ -52,8 +52,8 @@ static void test_broken_bodies(void **state)
 {
     (void)state;
     uint8_t bytes[512];
-    const struct tg_span bodies[] = {TG_SPAN(""), TG_SPAN("\0"), TG_SPAN("\0\1"), TG_SPAN("\0\0x"),
-                                     TG_SPAN("\xff\xff"), TG_SPAN("\0\1\1\0\0\0\1\0\0\0\2x")};
+    const struct tg_span bodies[] = {TG_SPAN(""),      TG_SPAN("\0"),       TG_SPAN("\0\1"),
+                                     TG_SPAN("\0\0x"), TG_SPAN("\xff\xff"), TG_SPAN("\0\1\1\0\0\0\1\0\0\0\2x")};
     for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
         struct tg_buf out = tg_buf(bytes, sizeof(bytes));
         assert_int_not_equal(answer(bodies[i], &out), TG_OK);

@@ -26,7 +26,7 @@ struct tg_keys {
     enum tg_secret_kind kind;
 };
 
-/* Makes master.key in the folder when absent, durable. TG_ERR_DENIED: absent, but the ring already holds keys of a lost one. */
+/* Makes master.key in the folder when absent, durable. TG_ERR_DENIED: the ring already holds keys of a lost one. */
 TG_MUST_CHECK enum tg_err tg_keys_create(int folder);
 
 /* Reads master.key (owned by us or by `owner`, 0600) and derives. */

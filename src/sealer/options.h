@@ -14,11 +14,11 @@
 #include "base/err.h"
 
 struct tg_sealer_options {
-    const char *keys;   /* folder */
+    const char *keys; /* folder */
     const char *socket;
-    const char *user;   /* NULL: stay who we are */
-    const char *log;    /* NULL: stderr */
-    const char *pid;    /* NULL: no pid file */
+    const char *user; /* NULL: stay who we are */
+    const char *log;  /* NULL: stderr */
+    const char *pid;  /* NULL: no pid file */
     uid_t keeper_uid;
     bool make_keys;
     bool help;

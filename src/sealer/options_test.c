@@ -25,8 +25,8 @@ static void test_whole(void **state)
 {
     (void)state;
     struct tg_sealer_options options;
-    assert_int_equal(read_words(WORDS("--keys", "k", "--socket", "s", "--keeper-uid", "107", "--user", "u", "--log", "l",
-                                      "--pid", "p"),
+    assert_int_equal(read_words(WORDS("--keys", "k", "--socket", "s", "--keeper-uid", "107", "--user", "u", "--log",
+                                      "l", "--pid", "p"),
                                 &options),
                      TG_OK);
     assert_string_equal(options.keys, "k");

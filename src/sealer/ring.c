@@ -96,8 +96,8 @@ static enum tg_err slot_compose(const uint8_t *wrap_key, uint32_t segment, const
     struct tg_buf buf = tg_buf(bytes, TG_RING_SLOT_BYTES);
     tg_buf_put_u32(&buf, MARK);
     tg_buf_put_u32(&buf, segment);
-    enum tg_err err = tg_aead_seal(wrap_key, tg_span(bytes, HEAD_BYTES), tg_span(key, TG_KEY_BYTES),
-                                   bytes + HEAD_BYTES, WRAPPED_BYTES, &len);
+    enum tg_err err = tg_aead_seal(wrap_key, tg_span(bytes, HEAD_BYTES), tg_span(key, TG_KEY_BYTES), bytes + HEAD_BYTES,
+                                   WRAPPED_BYTES, &len);
     if (err != TG_OK || len != WRAPPED_BYTES) {
         return TG_ERR_BUG;
     }

@@ -167,11 +167,8 @@ static void test_broken(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_life),
-        cmocka_unit_test(test_collisions),
-        cmocka_unit_test(test_torn),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_broken),
+        cmocka_unit_test(test_life),    cmocka_unit_test(test_collisions), cmocka_unit_test(test_torn),
+        cmocka_unit_test(test_refused), cmocka_unit_test(test_broken),
     };
     return cmocka_run_group_tests(tests, open_folder, remove_folder);
 }

@@ -21,13 +21,33 @@
 
 /* What the loop, the ring, the log and libc's allocator call. */
 static const int plain_calls[] = {
-    /* loop */ SCMP_SYS(ppoll), SCMP_SYS(accept4), SCMP_SYS(getsockopt), SCMP_SYS(recvfrom), SCMP_SYS(sendto),
-    SCMP_SYS(close), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask), SCMP_SYS(restart_syscall),
-    /* ring, pid file and log */ SCMP_SYS(pwrite64), SCMP_SYS(fdatasync), SCMP_SYS(ftruncate), SCMP_SYS(write),
-    SCMP_SYS(getpid), SCMP_SYS(clock_gettime),
-    /* memory and randomness */ SCMP_SYS(brk), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise),
-    SCMP_SYS(futex), SCMP_SYS(getrandom),
-    /* the end */ SCMP_SYS(exit), SCMP_SYS(exit_group),
+    /* loop */
+    SCMP_SYS(ppoll),
+    SCMP_SYS(accept4),
+    SCMP_SYS(getsockopt),
+    SCMP_SYS(recvfrom),
+    SCMP_SYS(sendto),
+    SCMP_SYS(close),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(restart_syscall),
+    /* ring, pid file and log */
+    SCMP_SYS(pwrite64),
+    SCMP_SYS(fdatasync),
+    SCMP_SYS(ftruncate),
+    SCMP_SYS(write),
+    SCMP_SYS(getpid),
+    SCMP_SYS(clock_gettime),
+    /* memory and randomness */
+    SCMP_SYS(brk),
+    SCMP_SYS(munmap),
+    SCMP_SYS(mremap),
+    SCMP_SYS(madvise),
+    SCMP_SYS(futex),
+    SCMP_SYS(getrandom),
+    /* the end */
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
 };
 
 /* mmap for the allocator, without PROT_EXEC. */

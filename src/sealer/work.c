@@ -69,9 +69,8 @@ static uint8_t do_public(const struct tg_sealer *sealer, const struct tg_seal_wo
 static uint8_t do_seal_or_open(const struct tg_sealer *sealer, const struct tg_seal_work *work, uint8_t *out,
                                size_t cap, size_t *len)
 {
-    const uint8_t *key = work->key >= TG_SEAL_KEY_SEGMENT
-                             ? tg_ring_find(&sealer->ring, work->key - TG_SEAL_KEY_SEGMENT)
-                             : tg_keys_find(&sealer->keys, work->key, TG_KEY_USE_SEAL);
+    const uint8_t *key = work->key >= TG_SEAL_KEY_SEGMENT ? tg_ring_find(&sealer->ring, work->key - TG_SEAL_KEY_SEGMENT)
+                                                          : tg_keys_find(&sealer->keys, work->key, TG_KEY_USE_SEAL);
     if (key == NULL) {
         return TG_SEAL_NO_KEY;
     }
@@ -165,8 +164,7 @@ static bool test_sign(void)
     static const uint8_t seed[TG_KEY_BYTES] = {2};
     uint8_t public_key[TG_KEY_BYTES];
     uint8_t signature[TG_SIGNATURE_BYTES];
-    return tg_ed25519_public(seed, public_key) == TG_OK &&
-           tg_ed25519_sign(seed, TG_SPAN("text"), signature) == TG_OK &&
+    return tg_ed25519_public(seed, public_key) == TG_OK && tg_ed25519_sign(seed, TG_SPAN("text"), signature) == TG_OK &&
            tg_ed25519_verify(public_key, TG_SPAN("text"), signature) == TG_OK &&
            tg_ed25519_verify(public_key, TG_SPAN("test"), signature) == TG_ERR_INPUT;
 }

@@ -18,7 +18,7 @@ struct tg_sealer {
 /* Does the work into out, which holds cap bytes. Returns a tg_seal_status; *len is 0 unless that is TG_SEAL_DONE. */
 uint8_t tg_work_do(struct tg_sealer *sealer, const struct tg_seal_work *work, uint8_t *out, size_t cap, size_t *len);
 
-/* Runs each operation once with known answers: before the sandbox closes, so that the library has loaded all it needs. */
+/* Each operation once, before the sandbox closes: the answers are known, and the library has loaded all it needs. */
 TG_MUST_CHECK enum tg_err tg_work_self_test(void);
 
 #endif

@@ -82,8 +82,8 @@ static void test_wrong_keys(void **state)
 {
     (void)state;
     size_t len = 0;
-    const uint8_t operations[] = {TG_SEAL_MAC, TG_SEAL_VERIFY_MAC, TG_SEAL_SIGN, TG_SEAL_SEAL,
-                                  TG_SEAL_OPEN, TG_SEAL_KEY_MAKE, TG_SEAL_KEY_DESTROY, TG_SEAL_PUBLIC};
+    const uint8_t operations[] = {TG_SEAL_MAC,  TG_SEAL_VERIFY_MAC, TG_SEAL_SIGN,        TG_SEAL_SEAL,
+                                  TG_SEAL_OPEN, TG_SEAL_KEY_MAKE,   TG_SEAL_KEY_DESTROY, TG_SEAL_PUBLIC};
     for (size_t i = 0; i < sizeof(operations); i++) {
         assert_int_equal(run(operations[i], TG_KEYS_RING, TG_SPAN("x"), &len), TG_SEAL_NO_KEY);
         assert_int_equal(run(operations[i], 6, TG_SPAN("x"), &len), TG_SEAL_NO_KEY);

@@ -36,10 +36,10 @@ enum tg_frame_type {
     TG_FRAME_ADMIT_ANSWER = 6,
     TG_FRAME_SETTLE = 7,
     TG_FRAME_SETTLE_ANSWER = 8,
-    TG_FRAME_NOTE = 9,          /* no answer */
+    TG_FRAME_NOTE = 9, /* no answer */
     TG_FRAME_STATS = 10,
     TG_FRAME_STATS_ANSWER = 11,
-    TG_FRAME_FLUSH = 12,        /* keeper -> gate, unasked: drop cached AUTH answers */
+    TG_FRAME_FLUSH = 12, /* keeper -> gate, unasked: drop cached AUTH answers */
     /* cli -> keeper, JSON bodies */
     TG_FRAME_ADMIN = 32,
     TG_FRAME_ADMIN_ANSWER = 33, /* may come several times: flag in the JSON "more" */
@@ -67,8 +67,7 @@ size_t tg_frame_limit(enum tg_role role, uint8_t type);
  * TG_ERR_ROOM: more bytes are needed; *used is the whole frame's size once the header is known, else 0.
  * TG_ERR_INPUT, TG_ERR_LIMIT: close the link.
  */
-TG_MUST_CHECK enum tg_err tg_frame_read(enum tg_role role, struct tg_span input, struct tg_frame *frame,
-                                        size_t *used);
+TG_MUST_CHECK enum tg_err tg_frame_read(enum tg_role role, struct tg_span input, struct tg_frame *frame, size_t *used);
 
 /* Writes a header whose body follows at once; body_len is filled in by tg_frame_end. Returns the frame's offset. */
 size_t tg_frame_begin(struct tg_buf *out, uint8_t type, uint16_t slot, uint32_t turn);

@@ -15,14 +15,22 @@ static const struct {
     enum tg_role role;
     uint8_t type;
 } allowed[] = {
-    {TG_ROLE_GATE, TG_FRAME_HELLO},          {TG_ROLE_GATE, TG_FRAME_AUTH},
-    {TG_ROLE_GATE, TG_FRAME_ADMIT},          {TG_ROLE_GATE, TG_FRAME_SETTLE},
-    {TG_ROLE_GATE, TG_FRAME_NOTE},           {TG_ROLE_GATE, TG_FRAME_STATS},
-    {TG_ROLE_ADMIN, TG_FRAME_ADMIN},         {TG_ROLE_KEEPER, TG_FRAME_HELLO_ANSWER},
-    {TG_ROLE_KEEPER, TG_FRAME_AUTH_ANSWER},  {TG_ROLE_KEEPER, TG_FRAME_ADMIT_ANSWER},
-    {TG_ROLE_KEEPER, TG_FRAME_SETTLE_ANSWER}, {TG_ROLE_KEEPER, TG_FRAME_STATS_ANSWER},
-    {TG_ROLE_KEEPER, TG_FRAME_FLUSH},        {TG_ROLE_KEEPER, TG_FRAME_ADMIN_ANSWER},
-    {TG_ROLE_KEEPER, TG_FRAME_SEAL},         {TG_ROLE_SEALER, TG_FRAME_SEAL_ANSWER},
+    {TG_ROLE_GATE, TG_FRAME_HELLO},
+    {TG_ROLE_GATE, TG_FRAME_AUTH},
+    {TG_ROLE_GATE, TG_FRAME_ADMIT},
+    {TG_ROLE_GATE, TG_FRAME_SETTLE},
+    {TG_ROLE_GATE, TG_FRAME_NOTE},
+    {TG_ROLE_GATE, TG_FRAME_STATS},
+    {TG_ROLE_ADMIN, TG_FRAME_ADMIN},
+    {TG_ROLE_KEEPER, TG_FRAME_HELLO_ANSWER},
+    {TG_ROLE_KEEPER, TG_FRAME_AUTH_ANSWER},
+    {TG_ROLE_KEEPER, TG_FRAME_ADMIT_ANSWER},
+    {TG_ROLE_KEEPER, TG_FRAME_SETTLE_ANSWER},
+    {TG_ROLE_KEEPER, TG_FRAME_STATS_ANSWER},
+    {TG_ROLE_KEEPER, TG_FRAME_FLUSH},
+    {TG_ROLE_KEEPER, TG_FRAME_ADMIN_ANSWER},
+    {TG_ROLE_KEEPER, TG_FRAME_SEAL},
+    {TG_ROLE_SEALER, TG_FRAME_SEAL_ANSWER},
 };
 
 static bool is_allowed(int role, int type)
@@ -64,8 +72,8 @@ static void test_layout(void **state)
     (void)state;
     uint8_t bytes[64];
     struct tg_buf out = make_frame(bytes, sizeof(bytes), TG_FRAME_AUTH);
-    assert_true(tg_span_equal(tg_buf_span(&out),
-                              TG_SPAN("\0\0\0\3\1\3\1\2\3\4\5\6\0\0\0\0" "abc")));
+    assert_true(tg_span_equal(tg_buf_span(&out), TG_SPAN("\0\0\0\3\1\3\1\2\3\4\5\6\0\0\0\0"
+                                                         "abc")));
 }
 
 static void test_cut_at_every_byte(void **state)
@@ -150,12 +158,8 @@ static void test_full_buffer(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_roles),
-        cmocka_unit_test(test_layout),
-        cmocka_unit_test(test_cut_at_every_byte),
-        cmocka_unit_test(test_broken_headers),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_full_buffer),
+        cmocka_unit_test(test_roles),          cmocka_unit_test(test_layout), cmocka_unit_test(test_cut_at_every_byte),
+        cmocka_unit_test(test_broken_headers), cmocka_unit_test(test_limits), cmocka_unit_test(test_full_buffer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

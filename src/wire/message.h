@@ -13,18 +13,18 @@
 
 /* HELLO: first frame on a gate link. Answer: HELLO_ANSWER with the keeper's values. */
 struct tg_hello {
-    uint32_t protocol; /* TG_FRAME_VERSION; another value closes the link */
-    uint32_t pid;      /* informational */
+    uint32_t protocol;   /* TG_FRAME_VERSION; another value closes the link */
+    uint32_t pid;        /* informational */
     uint8_t boot_id[16]; /* random for each process start; names the gate worker in events */
 };
 
 /* AUTH: who is this? The key itself stays in the gate. */
 struct tg_auth {
-    uint8_t key_hash[TG_DIGEST_BYTES];       /* SHA-256 of the whole API key */
+    uint8_t key_hash[TG_DIGEST_BYTES]; /* SHA-256 of the whole API key */
     uint8_t key_prefix[TG_API_KEY_PREFIX_CHARS];
-    uint8_t address[16];                      /* IPv6, or IPv4 mapped; in memory only, for throttling */
+    uint8_t address[16]; /* IPv6, or IPv4 mapped; in memory only, for throttling */
     bool has_certificate;
-    uint8_t certificate[TG_DIGEST_BYTES];    /* SHA-256 of the client certificate's DER */
+    uint8_t certificate[TG_DIGEST_BYTES]; /* SHA-256 of the client certificate's DER */
 };
 
 struct tg_auth_answer {
@@ -32,7 +32,7 @@ struct tg_auth_answer {
     uint16_t retry_after_s; /* 0: say nothing */
     uint32_t partner;       /* ids, valid when reason is OK */
     uint32_t credential;
-    uint8_t environment;    /* enum tg_environment */
+    uint8_t environment; /* enum tg_environment */
 };
 
 enum tg_environment { TG_ENVIRONMENT_TEST = 1, TG_ENVIRONMENT_LIVE = 2 };
@@ -54,19 +54,19 @@ struct tg_admit {
     uint8_t environment;
     uint32_t partner;
     uint32_t credential;
-    uint32_t wait_ms;       /* the gate stops waiting after this; the keeper then refuses instead of claiming */
-    uint32_t ttl_s;         /* life of the claim, from the profile */
+    uint32_t wait_ms; /* the gate stops waiting after this; the keeper then refuses instead of claiming */
+    uint32_t ttl_s;   /* life of the claim, from the profile */
     uint8_t request_id[TG_REQUEST_ID_BYTES];
-    uint8_t key_digest[TG_DIGEST_BYTES];   /* SHA-256 of the unquoted idempotency key */
-    uint8_t fingerprint[TG_DIGEST_BYTES];  /* SHA-256 of the request's bound parts; the sealer MACs it */
-    uint8_t payee[TG_DIGEST_BYTES];        /* SHA-256 of the value; made a pseudonym by the sealer */
+    uint8_t key_digest[TG_DIGEST_BYTES];  /* SHA-256 of the unquoted idempotency key */
+    uint8_t fingerprint[TG_DIGEST_BYTES]; /* SHA-256 of the request's bound parts; the sealer MACs it */
+    uint8_t payee[TG_DIGEST_BYTES];       /* SHA-256 of the value; made a pseudonym by the sealer */
     uint8_t payer[TG_DIGEST_BYTES];
     uint8_t instrument[TG_DIGEST_BYTES];
-    uint8_t address[TG_DIGEST_BYTES];      /* SHA-256 of the 16 address bytes; made a pseudonym */
+    uint8_t address[TG_DIGEST_BYTES]; /* SHA-256 of the 16 address bytes; made a pseudonym */
     int64_t amount_minor;
-    uint8_t currency[3];    /* ISO 4217 letters, zero when no amount */
+    uint8_t currency[3]; /* ISO 4217 letters, zero when no amount */
     uint8_t exponent;
-    struct tg_span route;     /* each 1..TG_NAME_BYTES_MAX */
+    struct tg_span route; /* each 1..TG_NAME_BYTES_MAX */
     struct tg_span profile;
     struct tg_span operation;
     struct tg_span method;
@@ -76,10 +76,10 @@ struct tg_admit {
 enum tg_verdict { TG_VERDICT_ALLOW = 1, TG_VERDICT_REPLAY = 2, TG_VERDICT_CHALLENGE = 3, TG_VERDICT_REFUSE = 4 };
 
 struct tg_admit_answer {
-    uint8_t verdict;        /* enum tg_verdict */
-    uint16_t reason;        /* TG_REASON_OK with ALLOW and REPLAY */
+    uint8_t verdict; /* enum tg_verdict */
+    uint16_t reason; /* TG_REASON_OK with ALLOW and REPLAY */
     uint16_t retry_after_s;
-    uint64_t ticket;        /* ALLOW: to be carried by SETTLE */
+    uint64_t ticket;                          /* ALLOW: to be carried by SETTLE */
     uint8_t original_id[TG_REQUEST_ID_BYTES]; /* REPLAY: the request that was answered first */
     struct tg_span credential; /* ALLOW: the upstream's header value, a secret: wipe after use; may be empty */
     struct tg_span answer;     /* REPLAY: what SETTLE stored, core/http/answer.h */
@@ -95,14 +95,14 @@ enum tg_outcome {
 /* SETTLE: what became of it. Durable before its answer is written. Idempotent by request_id. */
 struct tg_settle {
     uint8_t flags;
-    uint8_t outcome;         /* enum tg_outcome */
-    uint16_t reason;         /* why, where outcome is not FINAL; TG_REASON_OK else */
+    uint8_t outcome;          /* enum tg_outcome */
+    uint16_t reason;          /* why, where outcome is not FINAL; TG_REASON_OK else */
     uint16_t upstream_status; /* 0: none */
     uint16_t caller_status;
     uint32_t upstream_us;
-    uint64_t ticket;         /* 0: not known (ADMIT's answer did not arrive); found by request_id */
+    uint64_t ticket; /* 0: not known (ADMIT's answer did not arrive); found by request_id */
     uint8_t request_id[TG_REQUEST_ID_BYTES];
-    struct tg_span answer;   /* FINAL: core/http/answer.h, at most TG_ANSWER_BYTES_MAX; else empty */
+    struct tg_span answer; /* FINAL: core/http/answer.h, at most TG_ANSWER_BYTES_MAX; else empty */
 };
 
 struct tg_settle_answer {
@@ -114,7 +114,7 @@ struct tg_note {
     uint8_t flags;
     uint16_t reason;
     uint16_t status;
-    uint32_t partner;    /* 0: not authenticated */
+    uint32_t partner; /* 0: not authenticated */
     uint32_t credential;
     uint8_t request_id[TG_REQUEST_ID_BYTES];
     struct tg_span route;     /* may be empty */

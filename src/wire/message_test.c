@@ -119,8 +119,14 @@ static void test_auth_answer(void **state)
 
 static struct tg_admit sample_admit(void)
 {
-    struct tg_admit admit = {.flags = 0xff, .environment = TG_ENVIRONMENT_TEST, .partner = 1, .credential = 2,
-                             .wait_ms = 3, .ttl_s = 4, .amount_minor = INT64_MAX, .exponent = 2};
+    struct tg_admit admit = {.flags = 0xff,
+                             .environment = TG_ENVIRONMENT_TEST,
+                             .partner = 1,
+                             .credential = 2,
+                             .wait_ms = 3,
+                             .ttl_s = 4,
+                             .amount_minor = INT64_MAX,
+                             .exponent = 2};
     fill(admit.request_id, sizeof(admit.request_id), 1);
     fill(admit.key_digest, TG_DIGEST_BYTES, 20);
     fill(admit.fingerprint, TG_DIGEST_BYTES, 60);
@@ -219,8 +225,8 @@ static void test_admit_out_of_range(void **state)
 static void test_admit_answer(void **state)
 {
     (void)state;
-    struct tg_admit_answer answer = {.verdict = TG_VERDICT_ALLOW, .ticket = UINT64_MAX,
-                                     .credential = TG_SPAN("Bearer secret")};
+    struct tg_admit_answer answer = {
+        .verdict = TG_VERDICT_ALLOW, .ticket = UINT64_MAX, .credential = TG_SPAN("Bearer secret")};
     struct tg_admit_answer again;
     struct tg_buf out = fresh();
     tg_admit_answer_write(&out, 1, 1, &answer);
@@ -232,7 +238,8 @@ static void test_admit_answer(void **state)
     room[TG_FRAME_HEADER_BYTES] = TG_VERDICT_REFUSE; /* a credential belongs to ALLOW alone */
     assert_int_equal(tg_admit_answer_read(body, &again), TG_ERR_INPUT);
     assert_null(again.credential.ptr);
-    answer = (struct tg_admit_answer){.verdict = TG_VERDICT_REPLAY, .answer = tg_span(long_answer, TG_ANSWER_BYTES_MAX)};
+    answer =
+        (struct tg_admit_answer){.verdict = TG_VERDICT_REPLAY, .answer = tg_span(long_answer, TG_ANSWER_BYTES_MAX)};
     out = fresh();
     tg_admit_answer_write(&out, 1, 1, &answer);
     assert_true(out.len <= tg_admit_answer_size(&answer));
@@ -255,8 +262,13 @@ static void test_admit_answer(void **state)
 static void test_settle(void **state)
 {
     (void)state;
-    struct tg_settle settle = {.flags = TG_FLAG_MONEY_MOVING, .outcome = TG_OUTCOME_FINAL, .upstream_status = 201,
-                               .caller_status = 201, .upstream_us = 12345, .ticket = 8, .answer = TG_SPAN("answer")};
+    struct tg_settle settle = {.flags = TG_FLAG_MONEY_MOVING,
+                               .outcome = TG_OUTCOME_FINAL,
+                               .upstream_status = 201,
+                               .caller_status = 201,
+                               .upstream_us = 12345,
+                               .ticket = 8,
+                               .answer = TG_SPAN("answer")};
     struct tg_settle again;
     struct tg_buf out = fresh();
     fill(settle.request_id, sizeof(settle.request_id), 9);
@@ -288,8 +300,8 @@ static void test_small_ones(void **state)
     (void)state;
     struct tg_settle_answer answer = {7};
     struct tg_settle_answer answer_again;
-    struct tg_note note = {.flags = 1, .reason = 2, .status = 400, .partner = 3, .credential = 4,
-                           .route = TG_SPAN("payments")};
+    struct tg_note note = {
+        .flags = 1, .reason = 2, .status = 400, .partner = 3, .credential = 4, .route = TG_SPAN("payments")};
     struct tg_note note_again;
     struct tg_buf out = fresh();
     tg_settle_answer_write(&out, 1, 1, &answer);

@@ -42,9 +42,8 @@ void tg_seal_add_work(struct tg_seal_writer *writer, const struct tg_seal_work *
     if (!count_one(writer)) {
         return;
     }
-    if (work->aad.len > UINT16_MAX || (extra == 0 && work->aad.len != 0) ||
-        work->input.len > TG_FRAME_BODY_BYTES_MAX || work->operation < TG_SEAL_MAC ||
-        work->operation > TG_SEAL_PUBLIC) {
+    if (work->aad.len > UINT16_MAX || (extra == 0 && work->aad.len != 0) || work->input.len > TG_FRAME_BODY_BYTES_MAX ||
+        work->operation < TG_SEAL_MAC || work->operation > TG_SEAL_PUBLIC) {
         out->over = true;
         return;
     }

@@ -13,25 +13,25 @@
 
 #include "wire/frame.h"
 
-#define TG_SEAL_WORKS_MAX 2048 /* works in one frame: 512 admits with four MACs each */
+#define TG_SEAL_WORKS_MAX 2048    /* works in one frame: 512 admits with four MACs each */
 #define TG_SEAL_OVERHEAD_BYTES 28 /* 12 nonce in front, 16 tag behind */
 
 enum tg_seal_operation {
-    TG_SEAL_MAC = 1,        /* input -> 32 bytes HMAC-SHA-256 */
-    TG_SEAL_VERIFY_MAC = 2, /* 32 bytes MAC, then input -> nothing; status says */
-    TG_SEAL_SIGN = 3,       /* input -> 64 bytes Ed25519 */
-    TG_SEAL_SEAL = 4,       /* u16 aad len, aad, plaintext -> nonce, ciphertext, tag (AES-256-GCM) */
-    TG_SEAL_OPEN = 5,       /* u16 aad len, aad, sealed -> plaintext */
-    TG_SEAL_KEY_MAKE = 6,   /* key id is a segment key: made and durable -> nothing. Again: the same key stays */
+    TG_SEAL_MAC = 1,         /* input -> 32 bytes HMAC-SHA-256 */
+    TG_SEAL_VERIFY_MAC = 2,  /* 32 bytes MAC, then input -> nothing; status says */
+    TG_SEAL_SIGN = 3,        /* input -> 64 bytes Ed25519 */
+    TG_SEAL_SEAL = 4,        /* u16 aad len, aad, plaintext -> nonce, ciphertext, tag (AES-256-GCM) */
+    TG_SEAL_OPEN = 5,        /* u16 aad len, aad, sealed -> plaintext */
+    TG_SEAL_KEY_MAKE = 6,    /* key id is a segment key: made and durable -> nothing. Again: the same key stays */
     TG_SEAL_KEY_DESTROY = 7, /* segment key overwritten and durable -> nothing. Absent: done */
-    TG_SEAL_PUBLIC = 8      /* key id of a signing key -> 32 bytes public key */
+    TG_SEAL_PUBLIC = 8       /* key id of a signing key -> 32 bytes public key */
 };
 
 enum tg_seal_status {
     TG_SEAL_DONE = 0,
-    TG_SEAL_NO_KEY = 1,  /* no such key, or destroyed, or not of this use */
-    TG_SEAL_BAD = 2,     /* MAC or tag does not fit, or the input's shape is wrong */
-    TG_SEAL_FAILED = 3   /* the disk or the library failed; nothing was done */
+    TG_SEAL_NO_KEY = 1, /* no such key, or destroyed, or not of this use */
+    TG_SEAL_BAD = 2,    /* MAC or tag does not fit, or the input's shape is wrong */
+    TG_SEAL_FAILED = 3  /* the disk or the library failed; nothing was done */
 };
 
 /* Fixed keys, each with one use; segment keys are TG_SEAL_KEY_SEGMENT + segment number. */
@@ -47,7 +47,7 @@ enum tg_seal_key {
 struct tg_seal_work {
     uint8_t operation;
     uint32_t key;
-    struct tg_span aad;   /* SEAL and OPEN */
+    struct tg_span aad; /* SEAL and OPEN */
     struct tg_span input;
 };
 

@@ -97,7 +97,8 @@ def test_keys_survive_the_process(sealer, number, code):
     link = sealer.link()
     far = SEGMENT + 16384 + 2  # stands beside SEGMENT + 2
     results = link.ask(work(MAKE, SEGMENT + 2), work(MAKE, far), work(MAKE, SEGMENT + 3), work(DESTROY, SEGMENT + 3),
-                       work(SEAL, SEGMENT + 2, b"two", aad=b""), work(SEAL, far, b"far", aad=b""), work(MAC, CLAIM, b"c"))
+                       work(SEAL, SEGMENT + 2, b"two", aad=b""), work(SEAL, far, b"far", aad=b""),
+                       work(MAC, CLAIM, b"c"))
     assert {status for status, _ in results} == {DONE}
     assert sealer.stop(number) == code
     sealer.start()
@@ -275,6 +276,10 @@ def test_as_root_it_becomes_its_user(folder):
         assert "Uid:\t65534\t65534\t65534\t65534" in status and "Groups:\t65534" in status
         assert (sealer.path.stat().st_mode & 0o777, sealer.path.stat().st_uid) == (0o600, 0)
         assert sealer.link().one(MAKE, SEGMENT) == (DONE, b"")
+        assert sealer.log.stat().st_uid == 65534
+        sealer.process.send_signal(signal.SIGHUP)
+        sealer.wait_for("log_reopened")
+        assert not any(line["event"] == "log_not_reopened" for line in sealer.events())
     finally:
         assert sealer.stop() == 0
 
