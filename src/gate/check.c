@@ -215,6 +215,11 @@ static void tg_check_parser(struct tg_check *check, const ngx_http_core_srv_conf
 {
     const ngx_http_ssl_srv_conf_t *tls =
         tg_layout_loc_conf(check->cf->cycle, server->ctx->srv_conf, "ngx_http_ssl_module");
+    const char *text = tg_rule_log(server->ctx->loc_conf[ngx_http_core_module.ctx_index]);
+
+    if (text != NULL) {
+        tg_check_server_fault(check, server, text);
+    }
 
     if (server->ignore_invalid_headers) {
         tg_check_server_fault(check, server,

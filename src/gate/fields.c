@@ -8,6 +8,7 @@
 
 #include "core/http/field.h"
 #include "gate/layout.h"
+#include "gate/zone.h"
 
 #include "base/banned.h"
 
@@ -68,13 +69,20 @@ static void tg_fields_length(struct tg_fields_seen *seen, struct tg_span name, s
     }
 }
 
-static void tg_fields_see(struct tg_fields_seen *seen, const ngx_table_elt_t *field)
+/* nginx takes a line without a colon for a field without a value: its value then begins where its name ends. */
+static bool tg_fields_without_colon(ngx_http_request_t *r, const ngx_table_elt_t *field)
+{
+    return r->http_version < NGX_HTTP_VERSION_20 && field->value.len == 0 &&
+           field->value.data == field->key.data + field->key.len;
+}
+
+static void tg_fields_see(ngx_http_request_t *r, struct tg_fields_seen *seen, const ngx_table_elt_t *field)
 {
     struct tg_span name = tg_fields_span(field->key);
     struct tg_span value = tg_span_trim(tg_fields_span(field->value));
 
     /* nginx trims SP but not HTAB around a value; both are OWS (RFC 9110 5.6.3), so they are no fault. */
-    seen->malformed |= !tg_field_name_ok(name) || !tg_field_value_ok(value);
+    seen->malformed |= !tg_field_name_ok(name) || !tg_field_value_ok(value) || tg_fields_without_colon(r, field);
     tg_fields_length(seen, name, value);
     seen->connection |= tg_fields_connection(name);
     if (tg_span_equal_nocase(name, TG_SPAN("host"))) {
@@ -106,11 +114,16 @@ uint16_t tg_gate_fields_check(ngx_http_request_t *r)
 {
     struct tg_fields_seen seen = {0};
 
+    if (r->headers_in.headers.last == NULL &&
+        ngx_list_init(&r->headers_in.headers, r->pool, 4, sizeof(ngx_table_elt_t)) != NGX_OK) {
+        /* HTTP/0.9: nginx made no list of fields, and whoever adds one would write to nowhere. */
+        return TG_REASON_INTERNAL;
+    }
     for (ngx_list_part_t *part = &r->headers_in.headers.part; part != NULL; part = part->next) {
         ngx_table_elt_t *field = part->elts;
 
         for (ngx_uint_t i = 0; i < part->nelts; i++) {
-            tg_fields_see(&seen, &field[i]);
+            tg_fields_see(r, &seen, &field[i]);
         }
     }
     if (tg_fields_framing_bad(r, &seen)) {
@@ -264,10 +277,16 @@ static bool tg_fields_peer_trusted(ngx_http_request_t *r)
 
 void tg_gate_fields_strip(ngx_http_request_t *r)
 {
+    ngx_int_t dropped;
+
     if (tg_fields_peer_trusted(r)) {
         return;
     }
-    if (tg_gate_fields_drop(r, tg_fields_is_trust, NULL) == NGX_ERROR) {
+    dropped = tg_gate_fields_drop(r, tg_fields_is_trust, NULL);
+    if (dropped != 0) {
+        tg_gate_count(TG_METRIC_STRIPPED);
+    }
+    if (dropped == NGX_ERROR) {
         /* Out of memory: nothing could be unlinked, so the values are emptied in place. */
         for (ngx_list_part_t *part = &r->headers_in.headers.part; part != NULL; part = part->next) {
             ngx_table_elt_t *field = part->elts;

@@ -15,7 +15,10 @@
 
 #include "core/policy/reason.h"
 
-/* TG_REASON_OK, or REQUEST_FRAMING, TRANSFER_CODING, FIELD_MALFORMED, UPGRADE, EXPECTATION. */
+/*
+ * TG_REASON_OK, or REQUEST_FRAMING, TRANSFER_CODING, FIELD_MALFORMED, UPGRADE, EXPECTATION; INTERNAL without memory.
+ * Afterwards there is a list of fields to add to, also for HTTP/0.9, for which nginx makes none.
+ */
 uint16_t tg_gate_fields_check(ngx_http_request_t *r);
 
 /* Drops trust fields (core/http/field.h, tg_field_is_trust) unless the peer is trusted; h1 and h2. */

@@ -33,6 +33,10 @@ static bool tg_filter_answer_unfit(ngx_http_request_t *r, const struct tg_gate_c
     if (tg_filter_has_no_body(r)) {
         return false;
     }
+    /* Two framings at once: who reads it otherwise reads another answer (RFC 9112 6.3). */
+    if (upstream->headers_in.chunked && upstream->headers_in.content_length != NULL) {
+        return true;
+    }
     /* An end that is only the connection's end cannot be told from a cut (RFC 9112 8). */
     if (upstream->headers_in.content_length_n < 0 && !upstream->headers_in.chunked) {
         return true;
@@ -61,6 +65,7 @@ static ngx_int_t tg_filter_hold(ngx_http_request_t *r, struct tg_gate_ctx *ctx)
     }
     ctx->upstream_status = (uint16_t)ngx_min(r->headers_out.status, 999);
     if (!tg_filter_answer_unfit(r, ctx)) {
+        tg_gate_framing_watch(upstream, ctx);
         return NGX_OK;
     }
     /* nginx ends the upstream and comes back with a 502 of its own, which is held and settled in the place of this. */
@@ -128,16 +133,10 @@ static ngx_int_t tg_filter_room(ngx_http_request_t *r, struct tg_gate_ctx *ctx, 
 /* Too much: the rest is not read, and that upstream connection is not used again. */
 static void tg_filter_over(ngx_http_request_t *r, struct tg_gate_ctx *ctx)
 {
-    ngx_http_upstream_t *upstream = r->upstream;
-
     ctx->over = true;
     ctx->held_bytes = 0;
-    if (upstream != NULL && upstream->cleanup != NULL) {
-        upstream->keepalive = 0;
-        upstream->length = 0;
-        if (upstream->pipe != NULL) {
-            upstream->pipe->upstream_done = 1;
-        }
+    if (r->upstream != NULL && r->upstream->cleanup != NULL) {
+        tg_gate_framing_end(r->upstream);
     }
 }
 

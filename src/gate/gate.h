@@ -90,6 +90,13 @@ enum tg_gate_hold {
     TG_HOLD_RELEASED   /* header and body went on to the next filters */
 };
 
+/* The input filters of an upstream's answer that framing.c stands in for. */
+struct tg_gate_framing {
+    ngx_int_t (*init)(void *data);
+    ngx_int_t (*pipe_filter)(ngx_event_pipe_t *pipe, ngx_buf_t *buf);
+    ngx_int_t (*filter)(void *data, ssize_t bytes);
+};
+
 struct tg_gate_slot;
 
 /*
@@ -153,6 +160,7 @@ struct tg_gate_ctx {
     size_t held_bytes;
     size_t held_cap;
     ngx_uint_t http_version; /* as it was at admission: an HTTP/0.9 answer changes r->http_version */
+    struct tg_gate_framing framing;
     ngx_msec_t heard_ms;   /* when the upstream was last heard */
 };
 

@@ -56,6 +56,15 @@ static ngx_int_t tg_post_read_trace(ngx_http_request_t *r)
     return tg_gate_fields_drop(r, tg_post_read_is_trace, NULL) == NGX_ERROR ? NGX_ERROR : NGX_OK;
 }
 
+/* nginx does not set up the list for HTTP/0.9, which has no fields. */
+static ngx_int_t tg_post_read_list(ngx_http_request_t *r)
+{
+    if (r->headers_in.headers.last != NULL) {
+        return NGX_OK;
+    }
+    return ngx_list_init(&r->headers_in.headers, r->pool, 4, sizeof(ngx_table_elt_t));
+}
+
 ngx_int_t tg_gate_post_read(ngx_http_request_t *r)
 {
     const struct tg_gate_server_conf *server = ngx_http_get_module_srv_conf(r, ngx_http_tollgate_module);
@@ -69,7 +78,7 @@ ngx_int_t tg_gate_post_read(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
     ctx = tg_gate_ctx_make(r);
-    if (ctx == NULL) {
+    if (ctx == NULL || tg_post_read_list(r) != NGX_OK) {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
     ctx->field_reason = tg_gate_fields_check(r);

@@ -230,6 +230,20 @@ static const char *tg_rule_fields(const struct tg_rule_place *place)
     return NULL;
 }
 
+static const char *tg_rule_error_log(const struct tg_rule_place *place)
+{
+    return tg_rule_log(place->core);
+}
+
+const char *tg_rule_log(const ngx_http_core_loc_conf_t *core)
+{
+    /* The log with the highest level comes first (ngx_log_insert). */
+    return core->error_log != NULL && core->error_log->log_level > NGX_LOG_NOTICE
+               ? "at info and debug nginx writes fields that callers send into the error log, API keys among them; "
+                 "write \"error_log FILE notice\" or a higher level"
+               : NULL;
+}
+
 static const char *tg_rule_codes(const struct tg_rule_place *place)
 {
     return tg_rule_rewrite(place->cycle, place->loc_conf);
@@ -271,6 +285,6 @@ const char *tg_rule_rewrite(const ngx_cycle_t *cycle, void **loc_conf)
 const tg_rule_fn tg_rules_on[] = {tg_rule_keeper,  tg_rule_pass,       tg_rule_retries, tg_rule_copies,
                                   tg_rule_forwarding, tg_rule_answers, tg_rule_body,    tg_rule_times,
                                   tg_rule_afterwards, tg_rule_stock,   tg_rule_fields,  tg_rule_codes,
-                                  NULL};
+                                  tg_rule_error_log,  NULL};
 
-const tg_rule_fn tg_rules_observe[] = {tg_rule_keeper, NULL};
+const tg_rule_fn tg_rules_observe[] = {tg_rule_keeper, tg_rule_error_log, NULL};

@@ -29,4 +29,7 @@ extern const tg_rule_fn tg_rules_observe[];
 /* Directives of the rewrite module that act before the gate does: text, or NULL. For locations and servers. */
 const char *tg_rule_rewrite(const ngx_cycle_t *cycle, void **loc_conf);
 
+/* The error log's level: text, or NULL. For locations and for servers, whose parser logs too. */
+const char *tg_rule_log(const ngx_http_core_loc_conf_t *core);
+
 #endif

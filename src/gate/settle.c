@@ -145,6 +145,7 @@ static void tg_settle_fill(const struct tg_gate_ctx *ctx, struct tg_gate_questio
     settle->ticket = ctx->ticket;
     if (upstream != NULL && upstream->state != NULL && upstream->state->response_time != (ngx_msec_t)-1) {
         settle->upstream_us = (uint32_t)ngx_min(upstream->state->response_time, UINT32_MAX / 1000) * 1000;
+        tg_gate_latency(TG_LATENCY_UPSTREAM, settle->upstream_us);
     }
     ngx_memcpy(settle->request_id, ctx->request_id, sizeof(settle->request_id));
 }

@@ -114,6 +114,14 @@ ngx_int_t tg_gate_observe(ngx_http_request_t *r, struct tg_gate_ctx *ctx);
 /* The observed request ends. */
 void tg_gate_observe_end(ngx_http_request_t *r, struct tg_gate_ctx *ctx);
 
+/* ---- framing.c ---- */
+
+/* From the held header on: an answer whose framing breaks ends as cut. */
+void tg_gate_framing_watch(ngx_http_upstream_t *upstream, struct tg_gate_ctx *ctx);
+
+/* Ends the upstream's answer here. */
+void tg_gate_framing_end(ngx_http_upstream_t *upstream);
+
 /* ---- filter.c ---- */
 ngx_int_t tg_gate_filter_init(ngx_conf_t *cf);
 

@@ -45,7 +45,7 @@ static const char *const tg_zone_metric_names[TG_METRIC_COUNT] = {
     [TG_METRIC_LINK_UP] = "links_made",
     [TG_METRIC_LINK_DOWN] = "links_lost",
     [TG_METRIC_LATE_ANSWER] = "late_answers",
-    [TG_METRIC_STRIPPED] = "trust_fields_dropped",
+    [TG_METRIC_STRIPPED] = "trust_fields_stripped",
 };
 
 static const char *const tg_zone_latency_names[TG_LATENCY_COUNT] = {

@@ -35,7 +35,7 @@ enum tg_metric {
     TG_METRIC_LINK_UP,             /* links to the keeper made */
     TG_METRIC_LINK_DOWN,           /* links to the keeper lost */
     TG_METRIC_LATE_ANSWER,         /* answers with an old turn, dropped */
-    TG_METRIC_STRIPPED,            /* trust fields dropped from requests */
+    TG_METRIC_STRIPPED,            /* requests from which trust fields were dropped */
     TG_METRIC_COUNT
 };
 
