@@ -44,9 +44,9 @@ static const int allowed[] = {
     SCMP_SYS(statfs), SCMP_SYS(fstatfs), SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2),
     SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(rename), SCMP_SYS(renameat), SCMP_SYS(renameat2),
     SCMP_SYS(mkdir), SCMP_SYS(mkdirat), SCMP_SYS(readlink), SCMP_SYS(readlinkat), SCMP_SYS(getcwd),
-    SCMP_SYS(getdents64), SCMP_SYS(flock), SCMP_SYS(chmod), SCMP_SYS(fchmod), SCMP_SYS(fchmodat), /* SQLite, as root: */ SCMP_SYS(fchown),
-    SCMP_SYS(umask),
-    SCMP_SYS(utimensat), SCMP_SYS(fadvise64), SCMP_SYS(dup), SCMP_SYS(dup3),
+    SCMP_SYS(getdents64), SCMP_SYS(flock), SCMP_SYS(chmod), SCMP_SYS(fchmod), SCMP_SYS(fchmodat),
+    SCMP_SYS(fchown), /* SQLite, as root */
+    SCMP_SYS(umask), SCMP_SYS(utimensat), SCMP_SYS(fadvise64), SCMP_SYS(dup), SCMP_SYS(dup3),
     /* who and when */
     SCMP_SYS(getpid), SCMP_SYS(getppid), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid),
     SCMP_SYS(getrandom), SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(clock_nanosleep),

@@ -275,6 +275,10 @@ static enum tg_err prepare_process(const struct tg_keeper_options *options, int 
     if (err == TG_OK) {
         err = tg_daemon_harden();
     }
+    /* A limit on file sizes shall be a failed write, which is answered by the end, not a signal. */
+    if (err == TG_OK && signal(SIGXFSZ, SIG_IGN) == SIG_ERR) {
+        err = TG_ERR_DENIED;
+    }
     return err;
 }
 
