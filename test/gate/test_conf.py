@@ -138,6 +138,9 @@ def test_limit_except_is_looked_at(bench):
     ({"underscores": "off"}, "underscores_in_headers"),
     ({"server": "ssl_early_data on;"}, "ssl_early_data"),
     ({"keeper_line": ""}, "tollgate_keeper"),
+    ({"http": "error_log @DIR@/error.log info;"}, "error_log"),
+    ({"server": "error_log @DIR@/error.log debug;"}, "error_log"),
+    ({"location": "error_log @DIR@/error.log warn; error_log @DIR@/more.log info;"}, "error_log"),
     ({"main": "worker_shutdown_timeout 2s;"}, "worker_shutdown_timeout"),
 ])
 def test_settings_around_the_location(bench, blocks, text):

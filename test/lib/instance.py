@@ -52,7 +52,7 @@ GOOD = {
     "proxy_ignore_headers": "X-Accel-Redirect X-Accel-Expires X-Accel-Limit-Rate X-Accel-Buffering X-Accel-Charset",
 }
 
-PROBLEMS = {"request_refused": "400 414 495 496 497 =400", "method_not_allowed": "405", "request_framing": "408 411 =400",
+PROBLEMS = {"request_refused": "400 414 495 496 497 505 =400", "method_not_allowed": "405", "request_framing": "408 411 =400",
             "body_too_large": "413", "expectation": "417", "headers_too_large": "494 =431", "transfer_coding": "501"}
 
 CONF = """
@@ -60,7 +60,7 @@ CONF = """
 daemon off;
 worker_processes 1;
 pid @DIR@/nginx.pid;
-error_log @DIR@/error.log info;
+error_log @DIR@/error.log notice;
 load_module @MODULE@;
 @MAIN@
 events { worker_connections 1024; }
@@ -246,7 +246,10 @@ class Instance:
                 if not reply.get("more"):
                     break
                 rows.append(reply["result"])
-        return rows + [reply["result"]] if rows else reply["result"]
+        result = reply["result"]
+        if isinstance(result, dict) and "rows" in result:
+            return [row for part in [*rows, result] for row in part["rows"]]
+        return rows + [result] if rows else result
 
     @staticmethod
     def _take(link, count):
