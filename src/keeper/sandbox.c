@@ -57,6 +57,12 @@ static const int allowed[] = {
     SCMP_SYS(restart_syscall), SCMP_SYS(tgkill), SCMP_SYS(exit), SCMP_SYS(exit_group),
 };
 
+static int allow_if(scmp_filter_ctx filter, uint32_t action, int number, enum scmp_compare compare, uint64_t value)
+{
+    const struct scmp_arg_cmp first = {.arg = 0, .op = compare, .datum_a = value, .datum_b = 0};
+    return seccomp_rule_add_array(filter, action, number, 1, &first);
+}
+
 static int fill(scmp_filter_ctx filter)
 {
     int bad = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
@@ -65,15 +71,14 @@ static int fill(scmp_filter_ctx filter)
     }
     /* A thread's name is set by itself, perhaps after the filter. */
     if (bad == 0) {
-        bad = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), 1, SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME));
+        bad = allow_if(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), SCMP_CMP_EQ, PR_SET_NAME);
     }
     /* The sealer's link, and libc's look-up of a login name, which may ask a local daemon. */
     if (bad == 0) {
-        bad = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+        bad = allow_if(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), SCMP_CMP_EQ, AF_UNIX);
     }
     if (bad == 0) {
-        bad = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
-                               SCMP_A0(SCMP_CMP_NE, AF_UNIX));
+        bad = allow_if(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), SCMP_CMP_NE, AF_UNIX);
     }
     return bad == 0 ? seccomp_load(filter) : bad;
 }

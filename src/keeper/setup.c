@@ -35,8 +35,11 @@ static size_t lower_bound(const struct tg_setup_table *table, size_t size, const
 static void *find(const struct tg_setup_table *table, size_t size, const void *key, order_fn *order)
 {
     size_t at = lower_bound(table, size, key, order);
+    if (at == table->count) {
+        return NULL; /* also of an empty table, which has no rows to point into */
+    }
     uint8_t *row = (uint8_t *)table->rows + at * size;
-    return at < table->count && order(row, key) == 0 ? row : NULL;
+    return order(row, key) == 0 ? row : NULL;
 }
 
 /* The place of a row that orders as `row`: the old one's, or a new one that is opened for it. NULL: no memory. */
