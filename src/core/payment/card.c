@@ -8,6 +8,9 @@
 
 #include "base/banned.h"
 
+#define UUID_CHARS 36           /* RFC 9562 4: 8-4-4-4-12 */
+#define IDENTIFIER_CHARS_MIN 24 /* the shortest common hexadecimal identifier (96 bits); a card has 19 digits at most */
+
 static bool is_digit(uint8_t byte)
 {
     return byte >= '0' && byte <= '9';
@@ -63,6 +66,52 @@ static bool card_begins(struct tg_span bytes, size_t at)
     }
 }
 
+static bool is_hex(uint8_t byte)
+{
+    return is_digit(byte) || (byte >= 'a' && byte <= 'f') || (byte >= 'A' && byte <= 'F');
+}
+
+static bool is_word(uint8_t byte)
+{
+    return is_digit(byte) || (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
+}
+
+/* Length of a UUID (RFC 9562 4) that begins at `at` and stands alone; 0 when there is none. */
+static size_t uuid_len(struct tg_span bytes, size_t at)
+{
+    if (bytes.len - at < UUID_CHARS || (bytes.len - at > UUID_CHARS && is_word(bytes.ptr[at + UUID_CHARS]))) {
+        return 0;
+    }
+    for (size_t i = 0; i < UUID_CHARS; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        if (dash ? bytes.ptr[at + i] != '-' : !is_hex(bytes.ptr[at + i])) {
+            return 0;
+        }
+    }
+    return UUID_CHARS;
+}
+
+/*
+ * Bytes to pass over at the first byte of a word: a UUID, or one long
+ * hexadecimal word with a letter in it. Both are identifiers, and one in some
+ * thousands of them holds digits that look like a card by chance.
+ */
+static size_t identifier_len(struct tg_span bytes, size_t at)
+{
+    size_t len = uuid_len(bytes, at);
+    bool letter = false;
+    if (len != 0) {
+        return len;
+    }
+    for (; at + len < bytes.len && is_word(bytes.ptr[at + len]); len++) {
+        if (!is_hex(bytes.ptr[at + len])) {
+            return 0;
+        }
+        letter = letter || !is_digit(bytes.ptr[at + len]);
+    }
+    return letter && len >= IDENTIFIER_CHARS_MIN ? len : 0;
+}
+
 bool tg_card_found(struct tg_span bytes)
 {
     if (bytes.len < TG_CARD_DIGITS_MIN) {
@@ -70,6 +119,13 @@ bool tg_card_found(struct tg_span bytes)
     }
     size_t at = 0;
     while (at < bytes.len) {
+        if (is_word(bytes.ptr[at]) && (at == 0 || !is_word(bytes.ptr[at - 1]))) {
+            size_t skip = identifier_len(bytes, at);
+            if (skip != 0) {
+                at += skip;
+                continue;
+            }
+        }
         size_t group = group_len(bytes, at);
         if (group == 0) {
             at++;

@@ -11,6 +11,9 @@
  *
  * Promises: every group of digits is tried as a beginning and every following
  * group as an end, so that a date or a house number beside a card number hides nothing.
+ * UUIDs and hexadecimal words of 24 characters or more with a letter in them are
+ * identifiers and are passed over: by chance alone, one in some thousands
+ * would be taken for a card.
  * Does not: look into encodings (base 64, other scripts' digits), or join
  * digits that stand in several members.
  */

@@ -148,6 +148,29 @@ static void trees_are_searched_whole(void **state)
     assert_false(tg_card_found_in(NULL));
 }
 
+static void identifiers_are_no_cards(void **state)
+{
+    (void)state;
+    const char *const passed_over[] = {
+        "4242424242424242abcdefab",             /* 24 hexadecimal characters with a letter */
+        "ab4242424242424242cdef0123456789ab",
+        "42424242-4242-4242-a242-4242424242ab", /* UUID */
+        "id=42424242-4242-4242-8242-424242424242.",
+    };
+    const char *const found[] = {
+        "card4242424242424242",           /* glued to a word that is not hexadecimal */
+        "ab4242424242424242cd",           /* too short for an identifier */
+        "x-4242-4242-4242-4242",          /* groups that are no UUID */
+        "4242424242424242abcdefab 4242424242424242",
+    };
+    for (size_t i = 0; i < sizeof passed_over / sizeof passed_over[0]; i++) {
+        assert_false(tg_card_found(tg_span_string(passed_over[i])));
+    }
+    for (size_t i = 0; i < sizeof found / sizeof found[0]; i++) {
+        assert_true(tg_card_found(tg_span_string(found[i])));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +180,7 @@ int main(void)
         cmocka_unit_test(groups_with_one_separator),
         cmocka_unit_test(neighbours_hide_nothing),
         cmocka_unit_test(trees_are_searched_whole),
+        cmocka_unit_test(identifiers_are_no_cards),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
