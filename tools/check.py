@@ -20,7 +20,7 @@ import lint  # noqa: E402
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FUZZ_SECONDS = 4
 SANITIZE = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
-SUITES = ["sealer", "keeper", "refpay", "cli", "gate", "story"]
+SUITES = ["sealer", "keeper", "refpay", "cli", "gate", "stripe", "story"]
 
 
 class Tally:

@@ -106,7 +106,7 @@ class Instance:
             if self.process.poll() is not None:
                 raise AssertionError("up ended: " + (self.folder / "up.out").read_text()[-3000:])
             try:
-                if self.status_get("/tollgate/health")[0] == 200:
+                if self.status_get("/tollgate/health")[0] == 200 and self.refpay_answers():
                     return
             except OSError:
                 pass
@@ -195,6 +195,14 @@ class Instance:
             client.close()
 
     # --- the oracle ---
+
+    def refpay_answers(self):
+        """True when there is no sandbox processor, or its control socket answers."""
+        if not (self.dir / "run/refpay.pid").exists():
+            return True
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(1)
+            return probe.connect_ex(str(self.dir / "run/refpay.sock")) == 0
 
     def refpay(self, *arguments):
         done = subprocess.run([str(BUILD / "refpay"), *map(str, arguments), "--control", str(self.dir / "run/refpay.sock")],

@@ -46,6 +46,7 @@ def test_the_callers_key_never_arrives_at_the_processor(house):
     seen = house.ledger()["credentials"]
     assert seen["accepted"] > 0
     assert seen["refused"] == 0
+    assert seen["foreign"] == 0
 
 
 def test_the_day_limit_holds_exactly_under_concurrency(house):

@@ -82,7 +82,7 @@ def verify(house, told, label):
     books = {}
     for payment in house.payments():
         books.setdefault(payment["reference"], []).append(payment)
-    settled = {e["request_id"]: e for e in house.events() if e["kind"] == "settlement"}
+    settled = {e["request_id"]: e for e in house.events() if e["kind"] == "settle"}
     for mark, seen in told.items():
         charged = books.get(mark, [])
         assert len(charged) <= 1, f"{label}: charged twice: {seen}"

@@ -18,7 +18,7 @@ def test_reset_after_commit_is_unknown_until_reconciled(house):
     told = house.pay(idempotency=key, body={"reference": mark})
     assert told.fields["Idempotent-Replayed"] == "true"
     assert len([p for p in house.payments() if p["reference"] == mark]) == 1
-    assert any(e["kind"] == "resolution" and e["request_id"] == request for e in house.events())
+    assert any(e["kind"] == "resolve" and e["request_id"] == request for e in house.events())
 
 
 def test_reset_before_anything_is_unknown_and_probed_as_not_executed(house):
