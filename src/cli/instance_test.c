@@ -39,8 +39,8 @@ static void test_refused_files(void **state)
     static const char *const texts[] = {
         "", "[]", "{\"version\":2}", "{\"version\":1,\"version\":1}", "{\"version\":1,\"listen\":\"localhost:1\"}",
         "{\"version\":1,\"listen\":\"127.0.0.1:1\",\"status_listen\":\"127.0.0.1:2\",\"upstream\":\"\"}",
-        "{\"version\":1,\"listen\":\"127.0.0.1:1\",\"status_listen\":\"127.0.0.1:2\",\"upstream\":\"127.0.0.1:3\","
-        "\"profile\":\"p\",\"separated\":true}",
+        ("{\"version\":1,\"listen\":\"127.0.0.1:1\",\"status_listen\":\"127.0.0.1:2\",\"upstream\":\"127.0.0.1:3\","
+         "\"profile\":\"p\",\"separated\":true}"),
     };
     struct tg_instance instance;
     char why[200];
