@@ -140,7 +140,7 @@ class Instance:
         # Blocks first: they may hold the marks that come after them.
         text = CONF
         for mark, value in (("MAIN", main), ("HTTP", http), ("SERVER", server), ("PROBLEMS", "\n        ".join(pages)),
-                            ("GATED", gated), ("LOCATION", location), ("LOCATIONS", locations), ("SERVERS", servers),
+                            ("LOCATION", location), ("LOCATIONS", locations), ("SERVERS", servers), ("GATED", gated),
                             ("KEEPER", keeper), ("IGNORE_INVALID", ignore_invalid), ("UNDERSCORES", underscores),
                             ("USER", user), ("MODULE", house.BUILD / "ngx_http_tollgate_module.so"),
                             ("TLS", house.certificates().name), ("PORT", self.port), ("STATUS", self.status_port),
@@ -348,7 +348,7 @@ class Instance:
     def check_logs(self):
         bad = [line for line in self.error_log().splitlines() if BAD_LINES.search(line)]
         assert not bad, "\n".join(bad[:20])
-        for path in self.folder.glob("*.log"):
+        for path in [*self.folder.glob("*.log"), *self.folder.glob("*.out")]:
             assert not re.search("AddressSanitizer|runtime error:", path.read_text(errors="replace")), path
         for path in [*self.folder.glob("*.log"), *self.folder.glob("*.json"), *self.folder.glob("*.out")]:
             text = path.read_text(errors="replace")
