@@ -5,6 +5,7 @@
  * chunking run after the release. No policy lives here: settle.c says what an answer means.
  */
 #include "gate/steps.h"
+#include "gate/zone.h"
 
 /* The first buffer for a body of unknown length; doubled up to the limit. */
 #define TG_HELD_BYTES_FIRST 2048
@@ -205,6 +206,16 @@ static ngx_int_t tg_filter_gather(ngx_http_request_t *r, struct tg_gate_ctx *ctx
 
 /* ---- letting go ---- */
 
+static void tg_filter_count(const struct tg_gate_ctx *ctx)
+{
+    if (ctx->reason != TG_REASON_OK) {
+        tg_gate_count_reason(ctx->reason, false);
+    }
+    if (ctx->outcome == TG_OUTCOME_UNKNOWN || ctx->reason == TG_REASON_OUTCOME_UNKNOWN_KEEPER) {
+        tg_gate_count(TG_METRIC_OUTCOME_UNKNOWN);
+    }
+}
+
 static ngx_int_t tg_filter_release(ngx_http_request_t *r, struct tg_gate_ctx *ctx)
 {
     ngx_event_t *write = r->connection->write;
@@ -218,6 +229,7 @@ static ngx_int_t tg_filter_release(ngx_http_request_t *r, struct tg_gate_ctx *ct
         ngx_del_timer(write);
     }
     ctx->hold = TG_HOLD_RELEASED;
+    tg_filter_count(ctx);
     r->http_version = ctx->http_version;
     if (ctx->refused_answer) {
         ngx_http_clean_header(r);

@@ -91,6 +91,7 @@ def test_tls_1_2_and_client_hop_by_hop_fields(yard):
     assert field(yard.upstream.last, "Authorization") == ["Bearer upstream-secret"]
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_tls_1_1_is_not_spoken(yard):
     context = house.tls_context()
     context.minimum_version = ssl.TLSVersion.TLSv1

@@ -23,6 +23,17 @@ def test_status_is_prometheus_text_and_the_keepers_follows(gate):
     assert "shop" not in body and gate.key[:17] not in body
 
 
+def test_outcomes_that_are_not_known_are_counted(gate):
+    from lib.upstream import answer, cut
+    before = gate.metric("tollgate_gate_outcome_unknown_total")
+    reasons = gate.reason_count("outcome_unknown_cut"), gate.reason_count("outcome_unknown_status")
+    gate.upstream.then(cut(), answer(500, b"{}"))
+    assert [gate.pay().status for _ in range(2)] == [502, 500]
+    assert gate.metric("tollgate_gate_outcome_unknown_total") == before + 2
+    assert (gate.reason_count("outcome_unknown_cut"), gate.reason_count("outcome_unknown_status")) == (
+        reasons[0] + 1, reasons[1] + 1)
+
+
 def test_histograms_add_up(gate):
     gate.pay()
     body = gate.page("/tollgate/status")[2]
