@@ -7,6 +7,7 @@
  */
 #include "keeper/admin.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +40,14 @@ static const struct command commands[] = {
     {"log.tail", tg_admin_log_tail},
     {"act", tg_admin_log_act},
 };
+
+static void free_wiped(void *piece)
+{
+    if (piece != NULL) {
+        tg_wipe(piece, malloc_usable_size(piece));
+        free(piece);
+    }
+}
 
 static void end(struct tg_admin_call *call)
 {
@@ -78,7 +87,7 @@ static void answer(struct tg_admin_call *call, json_t *object)
         json = TG_SPAN("{\"ok\":false,\"error\":\"too_large\",\"text\":\"the answer is too large; ask for less\"}");
     }
     tg_admin_answer_text(call, json);
-    free(text);
+    free_wiped(text);
 }
 
 void tg_admin_ok(struct tg_admin_call *call, json_t *result)
@@ -173,6 +182,11 @@ static const struct command *find(const json_t *name)
         }
     }
     return NULL;
+}
+
+void tg_admin_start(void)
+{
+    json_set_alloc_funcs(malloc, free_wiped);
 }
 
 bool tg_admin_frame(struct tg_link *link, const struct tg_frame *frame)

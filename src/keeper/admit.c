@@ -146,8 +146,12 @@ void tg_admit_prepare(struct tg_keeper *keeper, struct tg_question *question)
     int64_t now_us = tg_clock_utc_us();
     struct tg_verdict_row row = row_of(admit, now_us);
     struct tg_policy_quota quota = {0};
-    question->reason = TG_REASON_KEEPER_TIMEOUT;
-    if (question->deadline_us > tg_clock_monotonic_us()) {
+    if (keeper->ending_since_us != 0) {
+        question->reason = TG_REASON_KEEPER_UNAVAILABLE;
+    } else if (question->link->closing || question->deadline_us <= tg_clock_monotonic_us()) {
+        /* Nobody would hear that it is allowed: a claim would only become an unknown. */
+        question->reason = TG_REASON_KEEPER_TIMEOUT;
+    } else {
         question->reason = (uint16_t)tg_policy_admit(&keeper->setup, admit, now_us, &quota);
     }
     if (question->reason != TG_REASON_OK) {
@@ -161,7 +165,7 @@ void tg_admit_prepare(struct tg_keeper *keeper, struct tg_question *question)
     question->work.admit = (struct tg_admit_work){
         .row = row,
         .expires_us = now_us + (int64_t)ttl_s * 1000000,
-        .owner = question->link == NULL ? 0 : question->link->owner,
+        .owner = question->link->owner,
         .resend_unknown = (admit->flags & TG_FLAG_UPSTREAM_IDEMPOTENT) && (admit->flags & TG_FLAG_HAS_KEY),
         .has_quota = quota.has_quota,
         .quota_day_minor = quota.day_minor,

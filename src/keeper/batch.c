@@ -334,9 +334,6 @@ static size_t wish_admit(struct tg_question *question, struct wish wishes[WISHES
 {
     const struct tg_admit *admit = &question->admit;
     size_t count = 0;
-    if (question->reason == TG_REASON_KEEPER_TIMEOUT) {
-        return 0;
-    }
     if (question->reason == TG_REASON_OK) {
         if (tg_admit_claim_digest(admit, claim) != TG_OK) {
             refuse_admit(question, TG_SEAL_FAILED);
@@ -441,11 +438,17 @@ static void prepare(struct tg_keeper *keeper, struct tg_question *question)
     }
 }
 
+/* Not worth the sealer's time: nobody waits, or not for us. */
+static bool refused_by_us(const struct tg_question *question)
+{
+    return question->reason == TG_REASON_KEEPER_TIMEOUT || question->reason == TG_REASON_KEEPER_UNAVAILABLE;
+}
+
 static bool needs_sealer(const struct tg_question *question)
 {
     switch (question->kind) {
     case TG_QUESTION_ADMIT:
-        return question->reason != TG_REASON_KEEPER_TIMEOUT;
+        return !refused_by_us(question);
     case TG_QUESTION_SETTLE:
         return question->settle.outcome == TG_OUTCOME_FINAL && question->settle.answer.len > 0;
     case TG_QUESTION_RESOLVE:

@@ -65,6 +65,7 @@ struct tg_keeper {
     uint8_t boot_id[16];
     uint32_t segment;           /* whose key seals answers now: its key is made */
     uint32_t segment_wanted;    /* opened by the store; its key is being made */
+    uint32_t making;            /* whose key was asked for; 0: none */
     bool sealer_was_away;
     size_t destroying;          /* keys that the sealer was asked to destroy */
     struct tg_bucket unknown_rows;
@@ -110,6 +111,8 @@ void tg_note_suppressed(struct tg_keeper *keeper);
 /* actor.c: "uid=1000 login=alice", from /proc/PID/loginuid where the kernel knows it. */
 void tg_admin_actor(uid_t uid, pid_t pid, char ret[TG_LINK_ACTOR_BYTES]);
 
+/* admin.c: what a JSON parser frees is wiped first: it may have held a credential. Once, before any frame. */
+void tg_admin_start(void);
 /* admin.c: one frame of an operator. */
 bool tg_admin_frame(struct tg_link *link, const struct tg_frame *frame);
 

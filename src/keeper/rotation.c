@@ -27,11 +27,21 @@ static void take_made(void *user, uint8_t status, struct tg_span output)
 {
     (void)output;
     struct tg_keeper *keeper = user;
-    if (status == TG_SEAL_DONE) {
-        keeper->segment = keeper->segment_wanted;
+    if (status == TG_SEAL_DONE && keeper->segment != keeper->making) {
+        keeper->segment = keeper->making;
         say(TG_LOG_INFO, "segment_opened", keeper->segment);
-    } else if (status != TG_SEALER_LOST) {
-        say(TG_LOG_ERROR, "segment_key_not_made", keeper->segment_wanted);
+    } else if (status != TG_SEAL_DONE && status != TG_SEALER_LOST) {
+        say(TG_LOG_ERROR, "segment_key_not_made", keeper->making);
+    }
+    keeper->making = 0;
+}
+
+void tg_rotation_tick(struct tg_keeper *keeper)
+{
+    if (keeper->segment != keeper->segment_wanted && keeper->making == 0) {
+        keeper->making = keeper->segment_wanted;
+        struct tg_seal_work work = {.operation = TG_SEAL_KEY_MAKE, .key = TG_SEAL_KEY_SEGMENT + keeper->segment_wanted};
+        tg_sealer_ask(&keeper->sealer, &work, 0, take_made, keeper);
     }
 }
 
@@ -95,8 +105,7 @@ static void rotated(struct tg_job *job)
     struct tg_keeper *keeper = rotation->user;
     if (rotation->new_segment != 0) {
         keeper->segment_wanted = rotation->new_segment;
-        struct tg_seal_work work = {.operation = TG_SEAL_KEY_MAKE, .key = TG_SEAL_KEY_SEGMENT + rotation->new_segment};
-        tg_sealer_ask(&keeper->sealer, &work, 0, take_made, keeper);
+        tg_rotation_tick(keeper);
     }
     if (keeper->destroying == 0) {
         for (size_t i = 0; i < rotation->destroy_count; i++) {

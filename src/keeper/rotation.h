@@ -13,4 +13,7 @@
 /* Ties the committer's rotations and the sealer's link to each other. */
 void tg_rotation_bind(struct tg_keeper *keeper);
 
+/* Asks again for a key that could not be made; once a second. */
+void tg_rotation_tick(struct tg_keeper *keeper);
+
 #endif

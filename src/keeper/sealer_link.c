@@ -187,6 +187,10 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
     }
     tg_wipe(sealer->in, sealer->in_len);
     sealer->in_len = 0;
+    if (!sealer->ready) {
+        lose(sealer, "not ready");
+        return;
+    }
     sealer->changed(sealer->user);
 }
 
@@ -198,9 +202,13 @@ static void take_segment_key(void *user, uint8_t status, struct tg_span output)
         return;
     }
     if (status != TG_SEAL_DONE) {
-        tg_log_say(TG_LOG_ERROR, "sealer_refuses", "the open segment's key could not be made");
+        if (!sealer->complained) {
+            tg_log_say(TG_LOG_ERROR, "sealer_refuses", "the open segment's key could not be made");
+        }
+        sealer->complained = true;
         return;
     }
+    sealer->complained = false;
     sealer->ready = true;
     tg_log_say(TG_LOG_INFO, "sealer_ready", "connected");
 }

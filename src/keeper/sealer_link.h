@@ -55,6 +55,7 @@ struct tg_sealer_link {
     bool asked;   /* a frame is on its way */
     bool writing; /* its bytes are still ours */
     bool ending;
+    bool complained; /* that no key could be made; said once until it can */
     uint32_t turn;
     struct tg_buf out;
     struct tg_seal_writer writer;

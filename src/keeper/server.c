@@ -121,6 +121,7 @@ static void on_tick(uv_timer_t *timer)
     tg_sealer_tick(&keeper->sealer, now_us);
     if (++keeper->ticks % IDLE_TICKS == 0) {
         tg_note_suppressed(keeper);
+        tg_rotation_tick(keeper);
         struct tg_job *job = calloc(1, sizeof(*job));
         if (job != NULL) {
             job->done = nothing_to_do;
@@ -219,6 +220,7 @@ static enum tg_err name_process(struct tg_keeper *keeper)
 static enum tg_err start(struct tg_keeper *keeper, int gate_fd, int admin_fd)
 {
     tg_metrics_start(&keeper->metrics);
+    tg_admin_start();
     enum tg_err err = name_process(keeper);
     if (err == TG_OK) {
         err = open_store(keeper);
