@@ -76,8 +76,10 @@ static enum tg_err load_open_claims(struct tg_store *store, const struct tg_keys
     for (size_t i = 0; err == TG_OK && i < keys->open_count; i++) {
         const struct tg_key_open *open = &keys->open[i];
         err = tg_state_read(store, open->row, &store->held, NULL, NULL);
-        if (err == TG_ERR_ABSENT)
-            continue; /* carried on since: the carrying row comes in a later segment */
+        if (err == TG_ERR_ABSENT) {
+            err = TG_OK; /* its file has left: the row that carried it on comes in a later segment */
+            continue;
+        }
         if (err != TG_OK)
             return err;
         struct tg_row *row = &store->held.row;

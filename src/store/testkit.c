@@ -155,3 +155,24 @@ enum tg_claim_result kit_ask(struct kit *kit, uint64_t request, uint64_t key, ui
     kit_commit(kit, &work);
     return work.admit.result;
 }
+
+void kit_small_segments(struct kit *kit, uint64_t rows)
+{
+    kit->options.segment_rows_max = rows;
+    kit->options.retention_us = 30 * KIT_DAY;
+    kit_reopen(kit);
+}
+
+/* Ten settled pairs and one unknown a segment, five segments. */
+void kit_fill(struct kit *kit)
+{
+    kit_small_segments(kit, 21);
+    for (uint64_t segment = 0; segment < 5; segment++) {
+        for (uint64_t i = 0; i < 10; i++)
+            (void)kit_pair(kit, segment * 100 + i, segment * 100 + i, "answer");
+        assert_int_equal(kit_ask(kit, segment * 100 + 50, segment * 100 + 50, 1), TG_CLAIM_TAKEN);
+        kit->now_us += KIT_SECOND;
+        kit_rotate(kit, kit->now_us);
+        assert_int_equal(tg_store_segment(kit->store), segment + 2);
+    }
+}

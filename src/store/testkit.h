@@ -43,4 +43,9 @@ uint64_t kit_pair(struct kit *kit, uint64_t request, uint64_t key, const char *a
 /* Asks for the key with a request of its own; the result. */
 enum tg_claim_result kit_ask(struct kit *kit, uint64_t request, uint64_t key, uint64_t print);
 
+/* Segments of `rows` rows, kept for 30 days. */
+void kit_small_segments(struct kit *kit, uint64_t rows);
+/* Ten settled pairs (keys n * 100 + 0..9) and one claim in flight (n * 100 + 50) a segment, five sealed segments. */
+void kit_fill(struct kit *kit);
+
 #endif
