@@ -294,11 +294,20 @@ static void up_say(const struct tg_instance *instance)
     (void)fflush(stdout);
 }
 
-static bool ports_free(const struct tg_instance *instance)
+/* Neither an earlier start's processes nor other programs may be in the way. */
+static bool ways_free(const struct tg_instance *instance)
 {
     const char *const addresses[] = {instance->listen, instance->status_listen,
                                      instance->sandbox ? instance->upstream : NULL};
+    int service;
     size_t i;
+
+    for (service = 0; service < TG_SERVICE_COUNT; service++) {
+        if (tg_service_pid(instance, (enum tg_service)service) != 0) {
+            tg_complain("processes of a supervisor that was killed still run: tollgate down %s", instance->dir);
+            return false;
+        }
+    }
 
     for (i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
         if (addresses[i] != NULL && tg_address_answers(addresses[i])) {
@@ -369,14 +378,12 @@ static bool up_prepare(struct up *up)
                     up->instance.dir);
         return false;
     }
-    if (tg_service_logs(&up->instance) != TG_OK) {
+    if (tg_service_logs(&up->instance) != TG_OK ||
+        tg_log_open("up", tg_instance_path(&up->instance, "log/up.log", path)) != TG_OK) {
         return false;
     }
     if (tg_daemon_pid_lock(tg_instance_path(&up->instance, "run/up.pid", path), &up->lock) != TG_OK) {
         tg_complain("%s is up already: see `tollgate status %s`", up->instance.dir, up->instance.dir);
-        return false;
-    }
-    if (tg_log_open("up", tg_instance_path(&up->instance, "log/up.log", path)) != TG_OK) {
         return false;
     }
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
@@ -388,7 +395,7 @@ static bool up_prepare(struct up *up)
         (void)sigaddset(&up->signals, numbers[i]);
     }
     (void)sigprocmask(SIG_BLOCK, &up->signals, NULL);
-    return ports_free(&up->instance);
+    return ways_free(&up->instance);
 }
 
 int tg_command_up(struct tg_arguments *arguments)
