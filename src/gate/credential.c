@@ -20,11 +20,26 @@ static bool tg_credential_is_dropped(const ngx_table_elt_t *field, void *data)
            tg_span_equal_nocase(name, TG_SPAN("accept-encoding"));
 }
 
+/* The caller's key is overwritten where nginx's header buffer holds it: that buffer is used again as it is. */
+static void tg_credential_wipe_callers(ngx_http_request_t *r, struct tg_span name)
+{
+    for (ngx_list_part_t *part = &r->headers_in.headers.part; part != NULL; part = part->next) {
+        ngx_table_elt_t *field = part->elts;
+
+        for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            if (tg_span_equal_nocase(tg_gate_span(field[i].key), name)) {
+                tg_wipe(field[i].value.data, field[i].value.len);
+            }
+        }
+    }
+}
+
 ngx_int_t tg_gate_credential_swap(ngx_http_request_t *r, struct tg_gate_ctx *ctx)
 {
     const struct tg_gate_location_conf *conf = ctx->conf;
     ngx_table_elt_t *field;
 
+    tg_credential_wipe_callers(r, conf->profile->credential_field);
     /* The predicate only reads what it is given. */
     if (tg_gate_fields_drop(r, tg_credential_is_dropped, (void *)(uintptr_t)conf) == NGX_ERROR) {
         return NGX_ERROR;

@@ -65,9 +65,9 @@ static struct tg_span tg_refuse_allow(ngx_http_request_t *r, const struct tg_pro
     return tg_buf_done(&out) == TG_OK ? tg_buf_span(&out) : tg_span(NULL, 0);
 }
 
-static bool tg_refuse_has_retry(uint16_t status, const struct tg_gate_ctx *ctx)
+static bool tg_refuse_has_retry(const struct tg_gate_ctx *ctx, uint16_t reason, uint16_t status)
 {
-    return ctx->retry_after_s > 0 || status == NGX_HTTP_SERVICE_UNAVAILABLE ||
+    return ctx->retry_after_s > 0 || reason == TG_REASON_KEY_IN_FLIGHT || status == NGX_HTTP_SERVICE_UNAVAILABLE ||
            status == NGX_HTTP_TOO_MANY_REQUESTS;
 }
 
@@ -107,7 +107,7 @@ static ngx_int_t tg_refuse_fields(ngx_http_request_t *r, struct tg_gate_ctx *ctx
             return NGX_ERROR;
         }
     }
-    return tg_refuse_has_retry(status, ctx) ? tg_refuse_retry_after(r, ctx) : NGX_OK;
+    return tg_refuse_has_retry(ctx, reason, status) ? tg_refuse_retry_after(r, ctx) : NGX_OK;
 }
 
 ngx_int_t tg_gate_problem_apply(ngx_http_request_t *r, struct tg_gate_ctx *ctx, uint16_t reason, struct tg_span *body)

@@ -34,6 +34,8 @@ static const struct tg_rule_slot tg_rule_slots[] = {
     {"ngx_http_slice_filter_module", "slice", TG_RULE_NUMBER, "slice asks the upstream several times; write \"slice 0\""},
     {"ngx_http_try_files_module", "try_files", TG_RULE_POINTER,
      "try_files leads an admitted call elsewhere; remove it"},
+    {"ngx_http_auth_request_module", "auth_request", TG_RULE_TEXT,
+     "auth_request shows the route's credential to another server; write \"auth_request off\""},
     {"ngx_http_ssi_filter_module", "ssi", TG_RULE_NUMBER, "ssi lets an answer make further calls; write \"ssi off\""},
     {"ngx_http_addition_filter_module", "add_before_body", TG_RULE_TEXT,
      "add_before_body changes the recorded answer; write add_before_body \"\""},

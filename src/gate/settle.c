@@ -82,36 +82,30 @@ void tg_gate_settle_judge(ngx_http_request_t *r, struct tg_gate_ctx *ctx)
 
 /* ---- the stored answer ---- */
 
-static bool tg_settle_field_add(struct tg_answer *answer, struct tg_span name, struct tg_span value)
+static void tg_settle_field_add(struct tg_answer *answer, struct tg_span name, struct tg_span value)
 {
-    if (!tg_answer_field_kept(name)) {
-        return true;
+    /* More fields than a record has room for: a replay without the last of them is better than a payment unknown. */
+    if (tg_answer_field_kept(name) && answer->field_count < TG_ANSWER_FIELDS_MAX) {
+        answer->fields[answer->field_count++] = (struct tg_answer_field){name, value};
     }
-    if (answer->field_count == TG_ANSWER_FIELDS_MAX) {
-        return false;
-    }
-    answer->fields[answer->field_count++] = (struct tg_answer_field){name, value};
-    return true;
 }
 
-/* The held answer as SETTLE stores it; false when it cannot be stored whole. */
+/* The held answer as SETTLE stores it; false when it cannot be stored. */
 static bool tg_settle_answer(ngx_http_request_t *r, struct tg_gate_ctx *ctx, struct tg_span *ret)
 {
     struct tg_answer answer = {.status = (uint16_t)r->headers_out.status, .body = tg_span(ctx->held, ctx->held_bytes)};
     size_t bytes = 64 + ctx->held_bytes;
     struct tg_buf out;
 
-    if (r->headers_out.content_type.len > 0 &&
-        !tg_settle_field_add(&answer, TG_SPAN("Content-Type"), tg_gate_span(r->headers_out.content_type))) {
-        return false;
+    if (r->headers_out.content_type.len > 0) {
+        tg_settle_field_add(&answer, TG_SPAN("Content-Type"), tg_gate_span(r->headers_out.content_type));
     }
     for (ngx_list_part_t *part = &r->headers_out.headers.part; part != NULL; part = part->next) {
         ngx_table_elt_t *field = part->elts;
 
         for (ngx_uint_t i = 0; i < part->nelts; i++) {
-            if (field[i].hash != 0 &&
-                !tg_settle_field_add(&answer, tg_gate_span(field[i].key), tg_gate_span(field[i].value))) {
-                return false;
+            if (field[i].hash != 0) {
+                tg_settle_field_add(&answer, tg_gate_span(field[i].key), tg_gate_span(field[i].value));
             }
         }
     }

@@ -58,6 +58,7 @@ LINES = [
     ("proxy_cache pages;", "proxy_cache"),
     ("mirror /elsewhere;", "mirror"),
     ("slice 1m;", "slice"),
+    ("auth_request /elsewhere;", "auth_request"),
     ("try_files $uri @elsewhere;", "try_files"),
     ("ssi on;", "ssi"),
     ("add_before_body /elsewhere;", "add_before_body"),
