@@ -64,7 +64,7 @@ def _certificate(name, key, issuer, issuer_key, authority):
 
 @functools.lru_cache(maxsize=1)
 def certificates():
-    """A folder with ca.pem, server.pem and server.key, made once a run."""
+    """A folder with ca.pem, ca.key, server.pem and server.key, made once a run."""
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -76,13 +76,39 @@ def certificates():
     pem = serialization.Encoding.PEM
     (path / "ca.pem").write_bytes(authority.public_bytes(pem))
     (path / "server.pem").write_bytes(server.public_bytes(pem))
-    (path / "server.key").write_bytes(server_key.private_bytes(pem, serialization.PrivateFormat.PKCS8,
-                                                                serialization.NoEncryption()))
+    (path / "server.key").write_bytes(_key_bytes(server_key))
+    (path / "ca.key").write_bytes(_key_bytes(authority_key))
     return folder
 
 
-def tls_context():
-    return ssl.create_default_context(cafile=os.path.join(certificates().name, "ca.pem"))
+def tls_context(certificate=None):
+    """Trusts our authority; shows the client certificate of this name (see client_certificate)."""
+    context = ssl.create_default_context(cafile=os.path.join(certificates().name, "ca.pem"))
+    if certificate:
+        context.load_cert_chain(os.path.join(certificates().name, f"{certificate}.pem"))
+    return context
+
+
+def client_certificate(name, trusted=True):
+    """Makes NAME.pem (certificate and key) under our authority, or under nobody's; its SHA-256 in hex."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    path = pathlib.Path(certificates().name)
+    key = ec.generate_private_key(ec.SECP256R1())
+    authority = x509.load_pem_x509_certificate((path / "ca.pem").read_bytes())
+    authority_key = serialization.load_pem_private_key((path / "ca.key").read_bytes(), None)
+    made = _certificate(name, key, authority.subject if trusted else None, authority_key if trusted else None, False)
+    (path / f"{name}.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM) + _key_bytes(key))
+    return made.fingerprint(hashes.SHA256()).hex()
+
+
+def _key_bytes(key):
+    from cryptography.hazmat.primitives import serialization
+
+    return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                             serialization.NoEncryption())
 
 
 class Process:
