@@ -4,10 +4,12 @@ import secrets
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
+from daemons import Daemons
 from lib.frames import (ADMIN, ADMIT, ALLOW, AUTH, HELLO, NONE, OBSERVE, REFUSE, REPLAY, SETTLE, STATS, Link,
                         admit_body, auth_body, frame, hello_body, settle_body, wait_until)
 
@@ -147,7 +149,6 @@ def test_a_sealer_killed_under_load(alone):
 
 
 def test_the_keeper_starts_without_a_sealer(tmp_path):
-    from daemons import Daemons
     daemons = Daemons(sealer=False, setup=False)
     try:
         daemons.shop = daemons.partner("shop")
@@ -176,3 +177,51 @@ def test_term_finishes_what_is_pending(alone):
     alone.start_keeper()
     counts = alone.do("status")["store"]
     assert counts["claims_live"] <= answers
+
+
+def test_a_reader_that_does_not_read_is_left(keeper):
+    """Its answers are bounded; the others are served."""
+    with keeper.link(timeout=20) as gate, keeper.link() as other:
+        try:
+            for _ in range(40):
+                gate.send(frame(STATS, b"") * 1000)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        assert other.auth(keeper.shop_key).reason == OK
+        assert gate.ended(20)
+
+
+def test_large_settles_wait_in_their_link(alone):
+    """More than the keeper holds for one link: it stops reading, drops nothing, and serves the others."""
+    answer = secrets.token_bytes(1 << 20)
+    with alone.link(timeout=60) as gate, alone.link() as other:
+        requests = [secrets.token_bytes(16) for _ in range(40)]
+        tickets = [gate.admit(*alone.who, request_id=request).ticket for request in requests]
+        alone.sealer.deliver(signal.SIGSTOP)
+        turns = []
+
+        def send():
+            turns.extend(gate.ask(SETTLE, settle_body(request, ticket, answer=answer))
+                         for request, ticket in zip(requests, tickets))
+
+        sender = threading.Thread(target=send)
+        sender.start()
+        time.sleep(0.5)
+        assert sender.is_alive() and other.auth(alone.shop_key).reason == OK
+        alone.sealer.deliver(signal.SIGCONT)
+        sender.join(30)
+        assert [gate.answer(turn).reason for turn in turns] == [OK] * 40
+
+
+def test_who_left_before_their_turn_claims_nothing(alone):
+    gate = alone.link()
+    alone.sealer.deliver(signal.SIGSTOP)
+    for number in range(100):
+        gate.ask(ADMIT, admit_body(*alone.who, key=f"first {number}", wait_ms=30000))
+        time.sleep(0.001)
+    gate.close()
+    time.sleep(0.1)
+    alone.sealer.deliver(signal.SIGCONT)
+    wait_until(lambda: alone.do("status")["counts"]["pending"] == 0)
+    # Those that were on their way to the sealer were claimed; all others were not.
+    assert alone.do("status")["store"]["claims_unknown"] < 10

@@ -2,12 +2,14 @@
 import json
 import os
 import secrets
+import signal
+import subprocess
 
 import pytest
 
 from daemons import Daemons
 from lib import house
-from lib.frames import ALLOW, UNKNOWN, Operator, wait_until
+from lib.frames import ADMIN, ALLOW, HEADER, UNKNOWN, Operator, frame, wait_until
 
 
 def test_status_and_metrics(keeper):
@@ -87,7 +89,6 @@ def test_many_operators_at_once(keeper):
 
 
 def test_pipelined_commands_keep_their_order(keeper):
-    from lib.frames import ADMIN, HEADER, frame
     link = Operator(keeper.admin)
     names = [secrets.token_hex(4) for _ in range(50)]
     link.socket.sendall(b"".join(frame(ADMIN, json.dumps({"command": "partner.add", "arguments": {"name": name}})
@@ -146,13 +147,11 @@ def test_what_is_set_up_survives(tmp_path):
 
 
 def test_hangup_opens_the_log_again(alone):
-    import signal
     alone.keeper.deliver(signal.SIGHUP)
     assert alone.do("status")
 
 
 def test_a_second_keeper_is_kept_out(alone):
-    import subprocess
     done = subprocess.run([house.BUILD / "tollgate-keeper", "--store", alone.folder / "store", "--gate-socket", alone.gate,
                            "--admin-socket", alone.admin, "--sealer-socket", alone.folder / "sealer.sock", "--pid",
                            alone.folder / "keeper.pid"], stderr=subprocess.DEVNULL, timeout=10, check=False)

@@ -3,7 +3,8 @@ import secrets
 import time
 
 from lib import house
-from lib.frames import ALLOW, MONEY, REFUSE, digest, note_body, wait_until
+from lib.frames import (ADMIT, ALLOW, AUTH, FLUSH, MONEY, NONE, NOTE, REFUSE, admit_body, auth_body, digest, frame,
+                        note_body, wait_until)
 
 OK, UNKNOWN_KEY, CERTIFICATE, THROTTLED = 0, 102, 103, 104
 FORBIDDEN, OVER_LIMIT, QUOTA, CURRENCY, ROUTE_ABSENT = 121, 122, 123, 124, 207
@@ -42,7 +43,7 @@ def test_a_prefix_is_throttled_from_everywhere_but_not_its_key(keeper):
 def test_a_flood_of_failures_leaves_a_bounded_record(keeper):
     begin = keeper.do("log.tail", limit=1)["next"]
     with keeper.link() as gate:
-        turns = [gate.ask(3, _auth(address())) for _ in range(500)]
+        turns = [gate.ask(AUTH, _auth(address())) for _ in range(500)]
         reasons = [gate.answer(turn).reason for turn in turns]
         assert reasons.count(UNKNOWN_KEY) == 500
         assert gate.auth(keeper.shop_key).reason == OK
@@ -52,7 +53,6 @@ def test_a_flood_of_failures_leaves_a_bounded_record(keeper):
 
 
 def _auth(where):
-    from lib.frames import auth_body
     return auth_body(house.api_key(), address=where)
 
 
@@ -63,8 +63,8 @@ def test_revocation_is_told_before_it_is_answered(keeper):
         rows = keeper.do("key.revoke", id=number)["rows"]
         assert rows[0]["revoked"] is True
         # The FLUSH was sent before the operator was answered: it stands before anything that is asked now.
-        turn = gate.ask(3, _auth_of(key))
-        assert gate.read()[0] == 12
+        turn = gate.ask(AUTH, _auth_of(key))
+        assert gate.read()[0] == FLUSH
         assert gate.answer(turn).reason == UNKNOWN_KEY
         refused = gate.admit(keeper.shop, number, key="k")
         assert (refused.verdict, refused.reason) == (REFUSE, UNKNOWN_KEY)
@@ -72,7 +72,6 @@ def test_revocation_is_told_before_it_is_answered(keeper):
 
 
 def _auth_of(key):
-    from lib.frames import auth_body
     return auth_body(key)
 
 
@@ -144,20 +143,18 @@ def test_the_days_quota(keeper):
         assert allowed.verdict == ALLOW
         assert gate.admit(partner, number, amount=301, key="b").reason == QUOTA
         assert gate.settle(first, allowed.ticket, outcome=2, reason=0, upstream_status=401).reason == OK
-        turns = [gate.ask(5, _payment(partner, number, 100)) for _ in range(20)]
+        turns = [gate.ask(ADMIT, _payment(partner, number, 100)) for _ in range(20)]
         verdicts = [gate.answer(turn).verdict for turn in turns]
         assert verdicts.count(ALLOW) == 10
 
 
 def _payment(partner, number, amount):
-    from lib.frames import admit_body
     return admit_body(partner, number, key=secrets.token_hex(8), amount=amount)
 
 
 def test_notes_are_recorded(keeper):
     begin = keeper.do("log.tail", limit=1)["next"]
     with keeper.link() as gate:
-        from lib.frames import NONE, NOTE, frame
         gate.send(frame(NOTE, note_body(146, 400, *keeper.who), NONE))
         gate.send(frame(NOTE, note_body(100, 401), NONE))
         gate.stats()
