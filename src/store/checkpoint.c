@@ -158,7 +158,7 @@ static void write_keys(struct tg_store *store, struct tg_job *job)
     struct tg_segment segment;
     enum tg_err err = tg_segment_path(store->path, job->number, "keys", path);
     if (err == TG_OK)
-        err = tg_segment_open(store->path, job->number, &segment);
+        err = tg_segment_open(store->path, job->number, false, &segment);
     if (err == TG_OK) {
         err = tg_segment_scan(&segment, job->first, job->last, SIZE_MAX, false, gather_row, &gather);
         tg_segment_close(&segment);
@@ -243,7 +243,7 @@ static bool follow_open_segment(struct tg_store *store)
     checkpointer->done_frames = 0;
     char path[TG_STORE_PATH_BYTES_MAX];
     if (number == 0 || tg_segment_path(store->path, number, "sqlite", path) != TG_OK ||
-        tg_sqlite_open(path, &checkpointer->db) != TG_OK)
+        tg_sqlite_open(path, false, &checkpointer->db) != TG_OK)
         return false;
     checkpointer->number = number;
     return true;

@@ -130,19 +130,33 @@ static enum tg_err replay(struct tg_store *store, struct tg_admit_work *work, st
     return TG_OK;
 }
 
+/*
+ * The key is settled, but its row cannot be read: this caller is held off, for ever if need be, and an operator told.
+ * Stopping the store instead would let one retry of one client stop everyone's payments again after each start.
+ */
+static enum tg_err hold_off(struct tg_store *store, struct tg_admit_work *work)
+{
+    tg_state_log(store, "a settled claim's row cannot be read: its key is held");
+    work->result = TG_CLAIM_IN_FLIGHT;
+    struct tg_row row = row_of(work, TG_ROW_VERDICT);
+    return tg_state_append(store, &row, tg_span(NULL, 0));
+}
+
 static enum tg_err admit(struct tg_store *store, struct tg_admit_work *work, int64_t now_us, struct tg_arena *arena)
 {
     struct tg_pending_claim *claim = NULL;
     struct tg_claim_known known;
-    enum tg_err err = look_up(store, work, now_us, &claim, &known);
-    if (err != TG_OK)
-        return err;
     struct tg_claim_ask ask = {now_us, work->resend_unknown, work->row.request_id, work->fingerprint};
     work->ticket = 0;
     work->stored_status = 0;
     work->sealed = tg_span(NULL, 0);
     work->seal_segment = 0;
     memset(work->original_id, 0, sizeof(work->original_id));
+    enum tg_err err = look_up(store, work, now_us, &claim, &known);
+    if (err == TG_ERR_CORRUPT)
+        return hold_off(store, work);
+    if (err != TG_OK)
+        return err;
     work->result = tg_claim_decide(&known, &ask);
     if (work->result == TG_CLAIM_TAKEN)
         return take(store, work, claim);
@@ -155,6 +169,8 @@ static enum tg_err admit(struct tg_store *store, struct tg_admit_work *work, int
     }
     if (work->result == TG_CLAIM_REPLAY) {
         err = replay(store, work, arena);
+        if (err == TG_ERR_CORRUPT)
+            return hold_off(store, work);
         if (err != TG_OK)
             return err;
     }

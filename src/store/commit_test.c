@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "store/testkit.h"
 
@@ -253,11 +254,30 @@ static void test_batches(void **state)
     assert_int_equal(tg_store_commit(kit->store, kit->now_us, NULL, 0, &kit->arena), TG_OK);
 }
 
+/* A lost file is no reason to charge twice, nor to stop everybody else. */
+static void test_lost_segment(void **state)
+{
+    struct kit *kit = *state;
+    kit_fill(kit);
+    kit_reopen(kit);
+    char path[TG_STORE_PATH_BYTES_MAX];
+    static const char *const suffixes[] = {"sqlite", "sqlite-wal", "sqlite-shm"};
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(tg_segment_path(kit->path, 2, suffixes[i], path), TG_OK);
+        (void)unlink(path);
+    }
+    tg_state_close_reader(kit->store, 2);
+    assert_int_equal(kit_ask(kit, 9000, 101, 101), TG_CLAIM_IN_FLIGHT);
+    assert_int_equal(kit_ask(kit, 9001, 201, 201), TG_CLAIM_REPLAY);
+    assert_int_equal(kit_ask(kit, 9002, 8888, 1), TG_CLAIM_TAKEN);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_model, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(test_quota, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(test_lost_segment, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(test_batches, kit_setup, kit_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

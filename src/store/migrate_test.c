@@ -44,7 +44,7 @@ static void newer(struct kit *kit, const char *file)
     tg_store_close(kit->store);
     kit->store = NULL;
     (void)snprintf(path, sizeof(path), "%s/%s", kit->path, file);
-    assert_int_equal(tg_sqlite_open(path, &db), TG_OK);
+    assert_int_equal(tg_sqlite_open(path, false, &db), TG_OK);
     assert_int_equal(tg_sqlite_exec(db, "PRAGMA user_version = 999"), TG_OK);
     (void)sqlite3_close(db);
     assert_int_equal(tg_store_open(&kit->options, kit->now_us, &kit->store), TG_ERR_DENIED);

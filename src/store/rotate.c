@@ -37,7 +37,7 @@ enum tg_err tg_rotate_create(struct tg_store *store, uint32_t number)
     struct tg_segment fresh;
     enum tg_err err = remove_leftover(store, number); /* of a crash before the list knew it: nobody was told of it */
     if (err == TG_OK)
-        err = tg_segment_open(store->path, number, &fresh);
+        err = tg_segment_open(store->path, number, true, &fresh);
     if (err != TG_OK)
         return err;
     err = tg_segment_begin(&fresh);

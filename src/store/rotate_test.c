@@ -75,7 +75,7 @@ static void test_leftover_of_a_crash(void **state)
     struct kit *kit = *state;
     (void)kit_pair(kit, 1, 1, "a");
     struct tg_segment stray; /* made, filled with nothing anyone was told of, and never listed */
-    assert_int_equal(tg_segment_open(kit->path, 2, &stray), TG_OK);
+    assert_int_equal(tg_segment_open(kit->path, 2, true, &stray), TG_OK);
     assert_int_equal(tg_sqlite_exec(stray.db, "INSERT INTO entry VALUES (77, 3, x'00', NULL)"), TG_OK);
     tg_segment_close(&stray);
     kit->options.segment_rows_max = 1;

@@ -39,14 +39,14 @@ static enum tg_err prepare(struct tg_segment *segment)
     return TG_OK;
 }
 
-enum tg_err tg_segment_open(const char *folder, uint32_t number, struct tg_segment *ret)
+enum tg_err tg_segment_open(const char *folder, uint32_t number, bool create, struct tg_segment *ret)
 {
     char path[TG_STORE_PATH_BYTES_MAX];
     memset(ret, 0, sizeof(*ret));
     ret->number = number;
     enum tg_err err = tg_segment_path(folder, number, "sqlite", path);
     if (err == TG_OK)
-        err = tg_sqlite_open(path, &ret->db);
+        err = tg_sqlite_open(path, create, &ret->db);
     if (err == TG_OK)
         err = tg_migrate(ret->db, &tg_schema_segment);
     if (err == TG_OK)

@@ -32,8 +32,8 @@ struct tg_row_held {
 TG_MUST_CHECK enum tg_err tg_segment_path(const char *folder, uint32_t number, const char *suffix,
                                           char ret[TG_STORE_PATH_BYTES_MAX]);
 
-/* Makes or opens, migrates forward. TG_ERR_DENIED: newer than this program. */
-TG_MUST_CHECK enum tg_err tg_segment_open(const char *folder, uint32_t number, struct tg_segment *ret);
+/* Opens (or makes, when create is set), migrates forward. TG_ERR_DENIED: newer than this program; TG_ERR_CORRUPT: lost. */
+TG_MUST_CHECK enum tg_err tg_segment_open(const char *folder, uint32_t number, bool create, struct tg_segment *ret);
 void tg_segment_close(struct tg_segment *segment); /* takes a zeroed one too */
 
 TG_MUST_CHECK enum tg_err tg_segment_begin(struct tg_segment *segment);

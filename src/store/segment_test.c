@@ -24,7 +24,7 @@ static void test_rows(void **state)
 {
     struct kit *kit = *state;
     struct tg_segment segment;
-    assert_int_equal(tg_segment_open(kit->path, 50, &segment), TG_OK);
+    assert_int_equal(tg_segment_open(kit->path, 50, true, &segment), TG_OK);
     assert_int_equal(tg_segment_begin(&segment), TG_OK);
     put_row(&segment, 1, "");
     put_row(&segment, 2, "ab");
@@ -55,12 +55,23 @@ static void test_rows(void **state)
     tg_segment_close(&segment); /* a closed one is fine */
 }
 
+static void test_lost_file(void **state)
+{
+    struct kit *kit = *state;
+    struct tg_segment segment;
+    assert_int_equal(tg_segment_open(kit->path, 50, false, &segment), TG_ERR_CORRUPT);
+    assert_int_equal(tg_segment_open(kit->path, 50, true, &segment), TG_OK);
+    tg_segment_close(&segment);
+    assert_int_equal(tg_segment_open(kit->path, 50, false, &segment), TG_OK);
+    tg_segment_close(&segment);
+}
+
 static void test_counters(void **state)
 {
     struct kit *kit = *state;
     struct tg_segment segment;
     struct tg_quota quota, read;
-    assert_int_equal(tg_segment_open(kit->path, 50, &segment), TG_OK);
+    assert_int_equal(tg_segment_open(kit->path, 50, true, &segment), TG_OK);
     assert_int_equal(tg_quota_init(&quota), TG_OK);
     assert_int_equal(tg_quota_init(&read), TG_OK);
     struct tg_quota_key key = {7, 19000, 2, {'J', 'P', 'Y'}};
@@ -83,6 +94,7 @@ static void test_counters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_rows, kit_setup, kit_teardown),
+                                       cmocka_unit_test_setup_teardown(test_lost_file, kit_setup, kit_teardown),
                                        cmocka_unit_test_setup_teardown(test_counters, kit_setup, kit_teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,11 +32,13 @@ enum tg_err tg_sqlite_exec(sqlite3 *db, const char *sql)
     return tg_sqlite_err(sqlite3_exec(db, sql, NULL, NULL, NULL));
 }
 
-enum tg_err tg_sqlite_open(const char *path, sqlite3 **ret)
+enum tg_err tg_sqlite_open(const char *path, bool create, sqlite3 **ret)
 {
     *ret = NULL;
     /* Only when it is missing: closing a descriptor of a file that SQLite has open would drop its locks (fcntl). */
     if (access(path, F_OK) != 0) {
+        if (!create)
+            return TG_ERR_CORRUPT;
         int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (fd < 0)
             return TG_ERR_DOWN;

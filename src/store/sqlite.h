@@ -15,8 +15,9 @@
 
 enum tg_err tg_sqlite_err(int rc); /* SQLITE_OK, ROW and DONE: TG_OK; damage: TG_ERR_CORRUPT; else TG_ERR_DOWN */
 
-/* Makes the file (mode 0600) when it is not there. One thread at a time may use the connection. */
-TG_MUST_CHECK enum tg_err tg_sqlite_open(const char *path, sqlite3 **ret);
+/* create: makes the file (mode 0600) when it is not there; else that is TG_ERR_CORRUPT, for an empty file in the place
+ * of a lost one would forget claims. One thread at a time may use the connection. */
+TG_MUST_CHECK enum tg_err tg_sqlite_open(const char *path, bool create, sqlite3 **ret);
 TG_MUST_CHECK enum tg_err tg_sqlite_exec(sqlite3 *db, const char *sql);
 TG_MUST_CHECK enum tg_err tg_sqlite_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **ret);
 

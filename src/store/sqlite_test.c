@@ -27,7 +27,7 @@ static void test_open(void **state)
     char path[128];
     sqlite3 *db = NULL;
     (void)snprintf(path, sizeof(path), "%s/x.sqlite", kit->path);
-    assert_int_equal(tg_sqlite_open(path, &db), TG_OK);
+    assert_int_equal(tg_sqlite_open(path, true, &db), TG_OK);
     assert_int_equal(first_number(db, "PRAGMA synchronous"), 2);
     assert_int_equal(first_number(db, "PRAGMA wal_autocheckpoint"), 0);
     assert_int_equal(tg_sqlite_exec(db, "CREATE TABLE t (b BLOB, c TEXT)"), TG_OK);
@@ -46,7 +46,7 @@ static void test_open(void **state)
     assert_int_equal(tg_sqlite_run(rows), TG_ERR_BUG);
     sqlite3_finalize(rows);
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
-    assert_int_equal(tg_sqlite_open("/nowhere/x.sqlite", &db), TG_ERR_DOWN);
+    assert_int_equal(tg_sqlite_open("/nowhere/x.sqlite", true, &db), TG_ERR_DOWN);
 }
 
 static void test_codes(void **state)

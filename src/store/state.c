@@ -174,7 +174,7 @@ enum tg_err tg_state_reader(struct tg_store *store, const struct tg_segment_info
     }
     tg_segment_close(&reader->segment);
     reader->used = 0;
-    enum tg_err err = tg_segment_open(store->path, info->number, &reader->segment);
+    enum tg_err err = tg_segment_open(store->path, info->number, false, &reader->segment);
     if (err != TG_OK)
         return err;
     reader->used = ++store->reader_clock;
@@ -207,8 +207,11 @@ enum tg_err tg_state_final(struct tg_store *store, const uint8_t *claim_key, int
     struct tg_index_find find = tg_index_find(&store->index, tg_index_tag(claim_key));
     for (uint64_t at = tg_index_next(&store->index, &find); at != 0; at = tg_index_next(&store->index, &find)) {
         enum tg_err err = tg_state_read(store, at, ret, NULL, NULL);
-        if (err == TG_ERR_ABSENT)
+        const struct tg_segment_info *info = tg_state_info_of(store, at);
+        if (err == TG_ERR_ABSENT && (info == NULL || info->leaving != TG_LEAVING_NO))
             continue; /* its file has left; the sweep has not come by yet */
+        if (err == TG_ERR_ABSENT)
+            return TG_ERR_CORRUPT; /* the index says that it is settled: never as good as not there */
         if (err != TG_OK)
             return err;
         if (!tg_row_is_final(ret->row.kind))

@@ -50,7 +50,7 @@ static enum tg_err open_setup(struct tg_store *store)
     int len = snprintf(path, sizeof(path), "%s/tollgate.sqlite", store->path);
     if (len <= 0 || (size_t)len >= sizeof(path))
         return TG_ERR_LIMIT;
-    enum tg_err err = tg_sqlite_open(path, &store->setup);
+    enum tg_err err = tg_sqlite_open(path, true, &store->setup);
     if (err == TG_OK)
         err = tg_migrate(store->setup, &tg_schema_setup);
     if (err == TG_OK) /* few and small writes: here SQLite may look after its own log */
@@ -76,15 +76,7 @@ static enum tg_err open_segments(struct tg_store *store, int64_t now_us)
     if (store->info_count == 0)
         return first_segment(store, now_us);
     const struct tg_segment_info *info = tg_state_open_info(store);
-    char path[TG_STORE_PATH_BYTES_MAX];
-    err = tg_segment_path(store->path, info->number, "sqlite", path);
-    if (err != TG_OK)
-        return err;
-    if (access(path, F_OK) != 0) {
-        tg_state_log(store, "the open segment's file is missing");
-        return TG_ERR_CORRUPT; /* an empty one in its place would forget claims */
-    }
-    err = tg_segment_open(store->path, info->number, &store->open);
+    err = tg_segment_open(store->path, info->number, false, &store->open);
     if (err == TG_OK)
         tg_checkpointer_watch(store);
     for (size_t i = 0; err == TG_OK && i + 1 < store->info_count; i++)
