@@ -4,6 +4,7 @@
 #include "cli/admin.h"
 
 #include "cli/command.h"
+#include "crypto/crypto.h"
 #include "wire/message.h"
 
 #include <errno.h>
@@ -89,6 +90,12 @@ static enum tg_err question_send(struct tg_admin *admin, json_t *question)
         } else {
             sent += (size_t)done;
         }
+    }
+    if (frame != NULL) {
+        tg_wipe(frame, TG_FRAME_HEADER_BYTES + len);
+    }
+    if (text != NULL) {
+        tg_wipe(text, len);
     }
     free(frame);
     free(text);

@@ -121,7 +121,7 @@ int tg_command_log_tail(struct tg_arguments *arguments)
     }
     for (;;) {
         from = tail_part(&admin, from, json, &got);
-        if (from < 0 || (got == 0 && !follow)) {
+        if (from < 0 || (got == 0 && !follow) || ferror(stdout) != 0) {
             break;
         }
         if (got == 0) {

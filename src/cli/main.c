@@ -2,16 +2,30 @@
  * main.c - the operator's program: finds the command and runs it.
  */
 #include "cli/command.h"
+#include "crypto/crypto.h"
 
+#include <jansson.h>
+#include <malloc.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+/* Upstream credentials pass through JSON texts: none of their memory is given back unwiped. */
+static void free_wiped(void *ptr)
+{
+    if (ptr != NULL) {
+        tg_wipe(ptr, malloc_usable_size(ptr));
+        free(ptr);
+    }
+}
 
 int main(int argc, char **argv)
 {
     const struct tg_command *command;
     int used = 0;
 
+    json_set_alloc_funcs(malloc, free_wiped);
     (void)umask(077); /* whatever is made is private until a command says otherwise */
     (void)signal(SIGPIPE, SIG_IGN);
     if (argc < 2) {

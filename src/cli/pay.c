@@ -134,6 +134,10 @@ static int pay_prepare(struct tg_arguments *arguments, struct pay *pay)
     payment->wait_ms = (int)wait_s * 1000;
     payment->idempotency_key = tg_arguments_text(arguments, "idempotency-key");
     payment->content_type = tg_arguments_text(arguments, "content-type");
+    if ((payment->idempotency_key != NULL && strpbrk(payment->idempotency_key, "\r\n") != NULL) ||
+        (payment->content_type != NULL && strpbrk(payment->content_type, "\r\n") != NULL)) {
+        return tg_usage("pay: a field's value cannot hold a line end");
+    }
     payment->http1 = tg_arguments_flag(arguments, "http1.1");
     payment->wish.payee = tg_arguments_text(arguments, "payee");
     payment->wish.payer = tg_arguments_text(arguments, "payer");

@@ -82,6 +82,9 @@ enum tg_err tg_payment_send(const struct tg_payment *payment, struct tg_http_ans
     } else {
         err = tg_dialect_body(operation, &payment->wish, &body);
         call.body = tg_buf_span(&body);
+        if (err != TG_OK) {
+            tg_complain("the body could not be made: a value is too long or not UTF-8");
+        }
     }
     if (operation->body == TG_BODY_JSON) {
         call.content_type = "application/json";

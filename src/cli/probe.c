@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define PROBE_STATUS_FOUND 201 /* what a create answers */
 #define PROBE_WAIT_MS 15000
@@ -62,6 +63,23 @@ enum tg_probe_verdict tg_probe_judge(const json_t *answer, const char *request_i
         return TG_PROBE_UNSURE;
     }
     return TG_PROBE_EXECUTED;
+}
+
+bool tg_probe_ended(const json_t *row, int64_t now_s, int64_t after_s)
+{
+    static const char *const ends[] = {"outcome_unknown_cut", "outcome_unknown_answer", "outcome_unknown_status"};
+    struct tm at = {0};
+    size_t i;
+
+    for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        if (strcmp(text_of(row, "reason"), ends[i]) == 0) {
+            return true;
+        }
+    }
+    if (strptime(text_of(row, "at"), "%Y-%m-%dT%H:%M:%S", &at) == NULL) {
+        return false;
+    }
+    return now_s - (int64_t)timegm(&at) >= after_s;
 }
 
 /* Opens the profile of the instance that has the row's operation. */
@@ -202,6 +220,9 @@ void tg_probe_ask(const struct tg_probe *probe, const json_t *row, struct tg_pro
         unsure(ret, "the probe lists what calls like this change, not the calls: look at the upstream, resolve by hand");
     } else {
         probe_send(probe, &dialect, asking, request_id, ret);
+        if (ret->verdict == TG_PROBE_NOT_EXECUTED && !tg_probe_ended(row, probe->now_s, probe->after_s)) {
+            unsure(ret, "the upstream has it not, but may still be at work: probe again later (--after)");
+        }
     }
     tg_dialect_close(&dialect);
 }

@@ -24,6 +24,8 @@ struct tg_probe {
     const char *url;
     const char *ca;
     const char *key; /* API key that may use the probe operation */
+    int64_t now_s;   /* UTC */
+    int64_t after_s; /* a call that the upstream may still be at work on must be so old before it "was not" executed */
 };
 
 struct tg_probe_result {
@@ -39,5 +41,11 @@ void tg_probe_ask(const struct tg_probe *probe, const json_t *row, struct tg_pro
 /* What a list answer says of one request id: the verdict, and the found object (borrowed). */
 enum tg_probe_verdict tg_probe_judge(const json_t *answer, const char *request_id, const json_t **found, char *why,
                                      size_t why_size);
+
+/*
+ * True when the upstream has ended its part for certain: it cut the connection, or answered something. After a
+ * time limit or a lost process it may still be at work; then only age tells.
+ */
+bool tg_probe_ended(const json_t *row, int64_t now_s, int64_t after_s);
 
 #endif

@@ -56,9 +56,25 @@ static void test_rows_that_cannot_be_asked(void **state)
     json_decref(row);
 }
 
+static void test_ended(void **state)
+{
+    json_t *row = json_pack("{s:s, s:s}", "reason", "outcome_unknown_timeout", "at", "1970-01-01T00:10:00.123456Z");
+
+    (void)state;
+    assert_false(tg_probe_ended(row, 600, 60));
+    assert_false(tg_probe_ended(row, 659, 60));
+    assert_true(tg_probe_ended(row, 660, 60));
+    (void)json_object_set_new(row, "reason", json_string("outcome_unknown_cut"));
+    assert_true(tg_probe_ended(row, 600, 60));
+    (void)json_object_set_new(row, "reason", json_string("ok"));
+    (void)json_object_set_new(row, "at", json_string("yesterday"));
+    assert_false(tg_probe_ended(row, 99999, 60));
+    json_decref(row);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_certain), cmocka_unit_test(test_unsure),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_certain), cmocka_unit_test(test_unsure), cmocka_unit_test(test_ended),
                                        cmocka_unit_test(test_rows_that_cannot_be_asked)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -66,14 +66,14 @@ enum tg_err tg_program_find(const char *name, char ret[TG_PATH_BYTES_MAX])
 
 enum tg_err tg_data_find(const char *name, char ret[TG_PATH_BYTES_MAX])
 {
-    static const char *const above[] = {"%s", "%s/..", "%s/../share/tollgate"};
+    static const char *const places[] = {"", "/..", "/../share/tollgate"};
     char folder[TG_PATH_BYTES_MAX];
     char full[TG_PATH_BYTES_MAX];
     size_t i;
 
     if (own_folder(folder)) {
-        for (i = 0; i < sizeof(above) / sizeof(above[0]); i++) {
-            int len = snprintf(full, sizeof(full), "%s%s", folder, above[i] + 2);
+        for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+            int len = snprintf(full, sizeof(full), "%s%s", folder, places[i]);
 
             if (len > 0 && (size_t)len < sizeof(full) && found_at(full, name, ret)) {
                 return TG_OK;

@@ -13,8 +13,10 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define RECONCILE_ROWS_MAX 1000 /* one call's worth; call again for more */
+#define RECONCILE_AFTER_S 60    /* three times the proxy_read_timeout of the template */
 
 const struct tg_option tg_options_reconcile[] = {
     TG_OPTION_HELP,
@@ -25,6 +27,8 @@ const struct tg_option tg_options_reconcile[] = {
     {"url", 0, TG_OPTION_TEXT, "URL", "the gate (https:// and the instance's listen address)"},
     {"key-file", 0, TG_OPTION_TEXT, "FILE", "API key that may use the probe operation (client/tour.key)"},
     {"ca", 0, TG_OPTION_TEXT, "FILE", "authority of the gate's certificate (client/ca.pem)"},
+    {"after", 0, TG_OPTION_TEXT, "SECONDS", "how old a call must be before its absence upstream counts, where the "
+                                            "upstream did not end it itself (60)"},
     {"resolve", 0, TG_OPTION_TEXT, "ID", "resolve this request id by hand"},
     {"executed", 0, TG_OPTION_FLAG, NULL, "it was carried out: retries get 409, never a second charge"},
     {"not-executed", 0, TG_OPTION_FLAG, NULL, "it was not: the key is free, a retry is forwarded"},
@@ -139,18 +143,21 @@ static int reconcile_by_hand(const struct tg_arguments *arguments, const char *r
     return code;
 }
 
-static int reconcile_by_probe(const struct tg_arguments *arguments)
+static int reconcile_by_probe(struct tg_arguments *arguments)
 {
     struct tg_instance instance;
     struct tg_admin admin;
     struct tg_reconcile_counts counts = {0, 0, 0};
-    struct tg_probe probe = {.instance = &instance};
+    struct tg_probe probe = {.instance = &instance, .now_s = (int64_t)time(NULL), .after_s = RECONCILE_AFTER_S};
     char url[TG_ADDRESS_CHARS_MAX + 16];
     char ca[TG_PATH_BYTES_MAX];
     char key_file[TG_PATH_BYTES_MAX];
     char key[TG_KEY_FILE_BYTES_MAX];
     enum tg_err err;
 
+    if (tg_arguments_number(arguments, "after", 0, 86400, &probe.after_s) != TG_OK) {
+        return tg_usage("reconcile: %s", arguments->why);
+    }
     if (tg_instance_open(arguments, NULL, &instance) != TG_OK) {
         return TG_EXIT_REFUSED;
     }

@@ -229,7 +229,8 @@ static void step_balance(struct tour *tour, struct tour_line *ret)
 static void step_reconcile(struct tour *tour, const struct tg_tour_step *step, struct tour_line *ret)
 {
     const struct tg_probe probe = {
-        .instance = &tour->instance, .url = tour->url, .ca = tour->ca, .key = tour->keys[TG_TOUR_KEY_FULL]};
+        .instance = &tour->instance, .url = tour->url, .ca = tour->ca, .key = tour->keys[TG_TOUR_KEY_FULL],
+        .after_s = INT64_MAX /* nothing is concluded from age here: the upstream cut the call */};
     struct tg_reconcile_counts counts = {0, 0, 0};
     int64_t begin_ms = tg_monotonic_ms();
     struct tg_admin admin;
