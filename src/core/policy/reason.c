@@ -29,7 +29,8 @@ static const struct tg_reason_entry entries[] = {
      "Look at 'tollgate key list' and make a new key with 'tollgate key create' when it is needed."},
     {TG_REASON_CERTIFICATE_MISMATCH, 401, TG_RETRY_NEVER, "certificate_mismatch", "The credentials are not valid",
      "The partner has client certificates on record and the connection showed none, or another one. "
-     "Look at 'tollgate certificate list'; after a renewal add the new one with 'tollgate certificate add'."},
+     "Look at 'tollgate partner certificate list'; after a renewal add the new one with "
+     "'tollgate partner certificate add'."},
     {TG_REASON_AUTHENTICATION_THROTTLED, 429, TG_RETRY_SAFE, "authentication_throttled", "Too many failed attempts",
      "Too many calls from this address, or with this key's prefix, failed to authenticate. It ends by itself after "
      "Retry-After. If the partner is known, find out which client still sends an old key."},
@@ -47,7 +48,7 @@ static const struct tg_reason_entry entries[] = {
      "With this payment the partner would pass its limit of the day (UTC) in this currency. Refused payments do not "
      "count. Wait for the next day, or raise it with 'tollgate partner limit set'."},
     {TG_REASON_CURRENCY_NOT_ALLOWED, 403, TG_RETRY_NEVER, "currency_not_allowed", "The currency is not allowed",
-     "The partner has limits, and none of them is for this currency: such a currency is closed. "
+     "The partner has no limit for this currency: such a currency is closed. "
      "Open it with 'tollgate partner limit set' and the currency's code."},
     {TG_REASON_CARD_NUMBER_IN_CLEAR, 400, TG_RETRY_NEVER, "card_number_in_clear",
      "The message may not carry a card number",
@@ -109,7 +110,7 @@ static const struct tg_reason_entry entries[] = {
      "the profile."},
     {TG_REASON_REQUEST_REFUSED, 400, TG_RETRY_NEVER, "request_refused", "The request is not well formed",
      "nginx refused the request before Tollgate's own checks: a broken request line, version, Host or chunk. "
-     "nginx's error log has the line with the same request id or address."},
+     "access.json has a line with the request id; to see nginx's own words, raise its error_log for a while."},
     {TG_REASON_EXPECTATION, 417, TG_RETRY_NEVER, "expectation", "The expectation cannot be met",
      "Expect has another value than 100-continue (RFC 9110 10.1.1). Leave it out in the client."},
     {TG_REASON_UPGRADE, 400, TG_RETRY_NEVER, "upgrade", "The connection cannot be upgraded",
@@ -129,7 +130,7 @@ static const struct tg_reason_entry entries[] = {
     {TG_REASON_KEY_OUTCOME_UNKNOWN, 409, TG_RETRY_NEVER, "key_outcome_unknown",
      "The outcome of the first request is not known; do not pay again",
      "The first request with this key was forwarded and no answer settled it, so money may have moved. See "
-     "'tollgate reconcile list', find out at the upstream, and end it with 'tollgate reconcile resolve'."},
+     "'tollgate reconcile --list', find out at the upstream, and end it with 'tollgate reconcile --resolve'."},
     {TG_REASON_KEY_ANSWER_ABSENT, 409, TG_RETRY_NEVER, "key_answer_absent",
      "The first request is settled, but its answer is not kept",
      "The request with this key is settled, by an operator or so long ago that the answer was purged. Read the "
@@ -142,11 +143,11 @@ static const struct tg_reason_entry entries[] = {
     {TG_REASON_OUTCOME_UNKNOWN_CUT, 502, TG_RETRY_SAME_KEY, "outcome_unknown_cut",
      "The outcome is not known; do not pay again",
      "The request was sent and the upstream closed the connection without a whole answer. Money may have moved: see "
-     "'tollgate reconcile list'. The same key gets 409 until it is resolved."},
+     "'tollgate reconcile --list'. The same key gets 409 until it is resolved."},
     {TG_REASON_OUTCOME_UNKNOWN_TIMEOUT, 504, TG_RETRY_SAME_KEY, "outcome_unknown_timeout",
      "The outcome is not known; do not pay again",
      "The request was sent and the upstream did not answer in time (proxy_read_timeout). Money may have moved: see "
-     "'tollgate reconcile list'. The same key gets 409 until it is resolved."},
+     "'tollgate reconcile --list'. The same key gets 409 until it is resolved."},
     {TG_REASON_OUTCOME_UNKNOWN_KEEPER, 503, TG_RETRY_SAME_KEY, "outcome_unknown_keeper",
      "The outcome is not known; do not pay again",
      "The upstream answered, but the keeper could not write it down within settle_wait, so the answer was withheld. "
@@ -158,7 +159,7 @@ static const struct tg_reason_entry entries[] = {
     {TG_REASON_OUTCOME_UNKNOWN_STATUS, 0, TG_RETRY_SAME_KEY, "outcome_unknown_status",
      "The outcome is not known; do not pay again",
      "The upstream answered with a status that the profile maps to unknown (by default every 5xx). The answer was "
-     "passed on; whether money moved must be found out: see 'tollgate reconcile list'."},
+     "passed on; whether money moved must be found out: see 'tollgate reconcile --list'."},
 
     {TG_REASON_KEEPER_UNAVAILABLE, 503, TG_RETRY_SAFE, "keeper_unavailable", "The service is not available now",
      "The gate has no link to the keeper; nothing was forwarded. Check 'tollgate status', the keeper's log, and the "
