@@ -44,7 +44,8 @@ const struct tg_option tg_options_init[] = {
 
 struct init_wish {
     struct tg_instance instance;
-    const char *names[TG_OPTION_REPEATS_MAX + 3];
+    const char *names[TG_OPTION_REPEATS_MAX + 4]; /* localhost, 127.0.0.1, --name..., the listen address, NULL */
+    char host[TG_ADDRESS_CHARS_MAX];
     int64_t rate_per_s;
     int64_t workers;
     char profiles[TG_PATH_BYTES_MAX]; /* where they are copied from */
@@ -73,14 +74,35 @@ static enum tg_err address_take(const struct tg_arguments *arguments, const char
     return TG_OK;
 }
 
+/* The names of the server certificate; the listen address is one unless it is a wildcard or there already. */
+static void names_read(const struct tg_arguments *arguments, struct init_wish *wish)
+{
+    static const char *const not_added[] = {"127.0.0.1", "0.0.0.0", "::"};
+    const struct tg_option_seen *names = tg_arguments_many(arguments, "name");
+    bool add;
+    uint16_t port;
+    size_t i;
+
+    wish->names[0] = "localhost";
+    wish->names[1] = "127.0.0.1";
+    for (i = 0; i < names->count; i++) {
+        wish->names[2 + i] = names->values[i];
+    }
+    add = tg_address_parse(wish->instance.listen, wish->host, &port) == TG_OK;
+    for (i = 0; i < sizeof(not_added) / sizeof(not_added[0]); i++) {
+        add = add && strcmp(wish->host, not_added[i]) != 0;
+    }
+    if (add) {
+        wish->names[2 + names->count] = wish->host;
+    }
+}
+
 /* TG_ERR_INPUT and TG_ERR_LIMIT: the line is wrong. */
 static enum tg_err wish_read(struct tg_arguments *arguments, struct init_wish *wish)
 {
-    const struct tg_option_seen *names = tg_arguments_many(arguments, "name");
     const char *profile = tg_arguments_text_or(arguments, "profile", "generic-json");
     struct tg_instance *instance = &wish->instance;
     enum tg_err err = tg_instance_find(arguments, tg_arguments_word(arguments, 0), instance);
-    size_t i;
 
     wish->rate_per_s = INIT_RATE_DEFAULT;
     wish->workers = sysconf(_SC_NPROCESSORS_ONLN);
@@ -109,11 +131,7 @@ static enum tg_err wish_read(struct tg_arguments *arguments, struct init_wish *w
     }
     memcpy(instance->profile, profile, strlen(profile) + 1);
     instance->sandbox = tg_arguments_flag(arguments, "sandbox");
-    wish->names[0] = "localhost";
-    wish->names[1] = "127.0.0.1";
-    for (i = 0; i < names->count; i++) {
-        wish->names[2 + i] = names->values[i];
-    }
+    names_read(arguments, wish);
     return TG_OK;
 }
 
