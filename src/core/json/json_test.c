@@ -108,8 +108,7 @@ static void broken_texts(void **state)
                                         "\"\\ud83d\\u0041\"",
                                         "[\"a\",\n4\n,1,",
                                         "\f1",
-                                        "\xc2\xa0"
-                                        "1",
+                                        "\xc2\xa0\x31",
                                         "{\"a\":1}}",
                                         "[]]"};
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
