@@ -151,6 +151,9 @@ static void write_request(struct client *c)
 
 static void give(struct client *c, struct request *request)
 {
+    /* The second try takes a connection of its own: an old one may be closed just as the first one was. */
+    if (request->tries > 0 && c->fd >= 0)
+        drop(c);
     request->tries++;
     c->request = request;
     c->input_len = 0;
