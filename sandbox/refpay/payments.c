@@ -51,6 +51,9 @@ static const char *const texts[TG_PAYMENTS_STATEMENTS] = {
     [LIST_REQUEST] = "SELECT " COLUMNS " FROM payment WHERE number < ?1 AND request_id = ?2 ORDER BY number DESC",
 };
 
+/* Sixteen letters for a number's hexadecimal digits: zeroes behind a tag must not look like a card number. */
+#define NUMBER_LETTERS "ghijkmnpqrstuvwx"
+
 static const char *id_prefix(enum tg_dialect dialect)
 {
     return dialect == TG_DIALECT_STRIPE ? "pi_" : "pay_";
@@ -59,7 +62,11 @@ static const char *id_prefix(enum tg_dialect dialect)
 static void write_id(const struct tg_payments *payments, const char *prefix, int64_t number,
                      char ret[TG_PAYMENTS_ID_BYTES])
 {
-    snprintf(ret, TG_PAYMENTS_ID_BYTES, "%s%s%0*llx", prefix, payments->tag, NUMBER_CHARS, (unsigned long long)number);
+    int len = snprintf(ret, TG_PAYMENTS_ID_BYTES, "%s%s", prefix, payments->tag);
+    for (int i = 0; i < NUMBER_CHARS; i++) {
+        ret[len + i] = NUMBER_LETTERS[((uint64_t)number >> (4 * (NUMBER_CHARS - 1 - i))) & 15];
+    }
+    ret[len + NUMBER_CHARS] = '\0';
 }
 
 /* The number in an id that this ledger gave out, or 0. */
@@ -73,14 +80,11 @@ static int64_t read_id(const struct tg_payments *payments, const char *prefix, s
     }
     int64_t number = 0;
     for (size_t i = start.len + TAG_CHARS; i < id.len; i++) {
-        uint8_t byte = id.ptr[i];
-        if (byte >= '0' && byte <= '9') {
-            number = number * 16 + (byte - '0');
-        } else if (byte >= 'a' && byte <= 'f') {
-            number = number * 16 + (byte - 'a' + 10);
-        } else {
+        const char *letter = memchr(NUMBER_LETTERS, id.ptr[i], 16);
+        if (letter == NULL) {
             return 0;
         }
+        number = number * 16 + (letter - NUMBER_LETTERS);
     }
     return number;
 }
