@@ -18,7 +18,8 @@ bool tg_field_name_ok(struct tg_span name);
 bool tg_field_value_ok(struct tg_span value);
 
 /* True for fields that only a trusted peer may set: Forwarded, X-Forwarded-*, X-Real-IP, Client-Cert*, X-SSL-*,
- * X-Tollgate-*, Tollgate-*; names compared without case, with '_' and '-' alike (as CGI-like upstreams would). */
+ * X-Tollgate-*, Tollgate-*, and those that name another method or target (X-HTTP-Method*, X-Method-Override,
+ * X-Original-*, X-Rewrite-*); names compared without case, with '_' and '-' alike (as CGI-like upstreams would). */
 bool tg_field_is_trust(struct tg_span name);
 
 /* Content-Length: digits only, no sign, no list (RFC 9112 6.3). */

@@ -7,6 +7,7 @@
 #include "core/http/template.h"
 
 #include "base/hex.h"
+#include "base/utf8.h"
 
 #include "base/banned.h"
 
@@ -24,14 +25,22 @@ static bool is_variable(struct tg_span segment)
     return segment.len > 2 && segment.ptr[0] == '{' && segment.ptr[segment.len - 1] == '}';
 }
 
+static bool is_one_of(struct tg_span bytes, uint8_t byte)
+{
+    return tg_span_find(bytes, byte) < bytes.len;
+}
+
+/* RFC 3986 2.3. */
+static bool is_unreserved(uint8_t byte)
+{
+    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
+           is_one_of(TG_SPAN("-._~"), byte);
+}
+
 /* unreserved, sub-delims without ';', ':' and '@' (RFC 3986 3.3). */
 static bool is_pchar(uint8_t byte)
 {
-    if ((byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9')) {
-        return true;
-    }
-    struct tg_span others = TG_SPAN("-._~!$&'()*+,=:@");
-    return tg_span_find(others, byte) < others.len;
+    return is_unreserved(byte) || is_one_of(TG_SPAN("!$&'()*+,=:@"), byte);
 }
 
 static bool is_dots(struct tg_span segment)
@@ -39,28 +48,48 @@ static bool is_dots(struct tg_span segment)
     return tg_span_equal(segment, TG_SPAN(".")) || tg_span_equal(segment, TG_SPAN(".."));
 }
 
-static bool escape_ok(struct tg_span segment, size_t at)
+/* The byte that "%XX" at `at` stands for; negative when there is none. */
+static int escaped_byte(struct tg_span segment, size_t at)
 {
-    int high = segment.len - at > 2 ? tg_hex_digit(segment.ptr[at + 1]) : -1;
-    int low = segment.len - at > 2 ? tg_hex_digit(segment.ptr[at + 2]) : -1;
-    if (high < 0 || low < 0) {
-        return false;
+    if (at >= segment.len || segment.len - at <= 2 || segment.ptr[at] != '%') {
+        return -1;
     }
-    int byte = high << 4 | low;
-    return byte > 0x1f && byte != 0x7f && byte != '/' && byte != '\\' && byte != '.' && byte != ';' && byte != '%';
+    int high = tg_hex_digit(segment.ptr[at + 1]);
+    int low = tg_hex_digit(segment.ptr[at + 2]);
+    return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
+/*
+ * Length of the escapes at `at` that are one character, 0 when they are none or may not be. One that stands for a byte
+ * which needs none would be another text to us than to an upstream that decodes: "/v1/payments/%73earch" is no id there
+ * (RFC 3986 6.2.2.2). Beyond ASCII only UTF-8 is taken: lenient decoders make '/' and '.' of its overlong forms.
+ */
+static size_t escape_len(struct tg_span segment, size_t at)
+{
+    uint8_t bytes[4];
+    size_t len = 0;
+    uint32_t character = 0;
+    int byte = escaped_byte(segment, at);
+    while (byte >= 0 && len < sizeof bytes) {
+        bytes[len++] = (uint8_t)byte;
+        byte = escaped_byte(segment, at + 3 * len);
+    }
+    len = tg_utf8_next(tg_span(bytes, len), &character);
+    if (len == 1 && (bytes[0] <= 0x1f || bytes[0] == 0x7f || is_one_of(TG_SPAN("/\\;%"), bytes[0]) ||
+                     is_unreserved(bytes[0]))) {
+        return 0;
+    }
+    return 3 * len;
 }
 
 static bool segment_ok(struct tg_span segment)
 {
-    for (size_t i = 0; i < segment.len; i++) {
-        if (segment.ptr[i] == '%') {
-            if (!escape_ok(segment, i)) {
-                return false;
-            }
-            i += 2;
-        } else if (!is_pchar(segment.ptr[i])) {
+    for (size_t i = 0; i < segment.len;) {
+        size_t len = segment.ptr[i] == '%' ? escape_len(segment, i) : is_pchar(segment.ptr[i]);
+        if (len == 0) {
             return false;
         }
+        i += len;
     }
     return segment.len > 0 && !is_dots(segment);
 }

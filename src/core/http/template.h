@@ -16,7 +16,8 @@ bool tg_template_ok(struct tg_span path_template);
 
 /*
  * True when path is safe: begins with '/', pchar bytes and '/' only (RFC 3986 3.3), no empty, "." or ".." segment, no
- * ';', and no percent escape of a control, '/', '\', '.', ';' or '%', which upstreams decode at different times.
+ * ';', and no percent escape of a control, '/', '\', ';' or '%', which upstreams decode at different times, nor of
+ * what needs none (RFC 3986 2.3) or is no UTF-8: a text that we match is the text that an upstream decodes.
  */
 bool tg_path_ok(struct tg_span path);
 

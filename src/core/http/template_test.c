@@ -62,6 +62,15 @@ static void unsafe_paths_are_refused(void **state)
                                       "/v1/a;b",
                                       "/v1/%25%32%46",
                                       "/v1/%0a",
+                                      "/v1/%73earch",
+                                      "/v1/%2D",
+                                      "/v1/%7e",
+                                      "/v1/%c0%af",
+                                      "/v1/%c3",
+                                      "/v1/%c3a9",
+                                      "/v1/%e0%80%af",
+                                      "/v1/%ed%a0%80",
+                                      "/v1/%ff",
                                       "/v1/%7f",
                                       "/v1/%",
                                       "/v1/%2",
@@ -84,6 +93,7 @@ static void unsafe_paths_are_refused(void **state)
     }
     assert_false(tg_path_ok(tg_span("/v1\0x", 5)));
     assert_true(tg_path_ok(TG_SPAN("/v1/a-._~!$&'()*+,=:@%20")));
+    assert_true(tg_path_ok(TG_SPAN("/v1/caf%C3%A9%20%f0%9f%98%80%40")));
     assert_true(tg_path_ok(TG_SPAN("/v1/...")));
 }
 
