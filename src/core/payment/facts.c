@@ -29,7 +29,7 @@ static void where_set(struct tg_pointer *where, struct tg_span pointer)
 {
     struct tg_buf out = tg_buf(where->text, sizeof where->text - 1);
     if (!tg_card_found(pointer)) {
-        tg_buf_put(&out, pointer);
+        tg_buf_put(&out, tg_span_sub(pointer, 0, tg_span_find(pointer, 0))); /* its text ends at a NUL */
     }
     where->len = out.len;
     where->text[out.len] = '\0';
@@ -126,10 +126,68 @@ static enum tg_reason amount_read(const struct reader *reader)
     return TG_REASON_OK;
 }
 
+/* Readers of members without case (Go, .NET), of names up to a NUL (C) and PHP, which makes '_' of '.' and ' '. */
+static uint8_t loose(uint8_t byte)
+{
+    if (byte >= 'A' && byte <= 'Z') {
+        return (uint8_t)(byte + ('a' - 'A'));
+    }
+    return byte == '.' || byte == ' ' ? '_' : byte;
+}
+
+/* True for a key that is not the name, but would be to such a reader. */
+static bool is_alias(struct tg_span name, struct tg_span key)
+{
+    struct tg_span text = tg_span_sub(key, 0, tg_span_find(key, 0));
+    for (size_t i = 0; i < name.len && i < text.len; i++) {
+        if (loose(name.ptr[i]) != loose(text.ptr[i])) {
+            return false;
+        }
+    }
+    return name.len == text.len && !tg_span_equal(name, key);
+}
+
+/* A member that some readers would take for one on the pointer's way, or NULL. */
+static const struct tg_value *alias_find(const struct tg_value *value, struct tg_span pointer)
+{
+    while (pointer.len > 0 && value != NULL && value->kind == TG_VALUE_OBJECT) {
+        struct tg_span rest = tg_span_sub(pointer, 1, pointer.len);
+        struct tg_span name = tg_span_sub(rest, 0, tg_span_find(rest, '/'));
+        for (const struct tg_value *child = value->first; child != NULL; child = child->next) {
+            if (is_alias(name, child->key)) {
+                return child;
+            }
+        }
+        value = tg_value_member(value, name);
+        pointer = tg_span_sub(rest, name.len, rest.len);
+    }
+    return NULL;
+}
+
+/* What we judge and what the upstream reads must be the same member: another spelling beside it, or in its place, is
+ * refused. */
+static enum tg_reason aliases_check(const struct reader *reader)
+{
+    const struct tg_operation *operation = reader->operation;
+    const struct tg_span pointers[] = {operation->amount, operation->currency, operation->payee, operation->payer,
+                                       operation->instrument};
+    for (size_t i = 0; i < sizeof pointers / sizeof pointers[0]; i++) {
+        const struct tg_value *alias = alias_find(reader->root, pointers[i]);
+        if (alias != NULL) {
+            where_set_value(reader->where, alias);
+            return operation->body == TG_BODY_FORM ? TG_REASON_FORM_DUPLICATE_MEMBER : TG_REASON_JSON_DUPLICATE_MEMBER;
+        }
+    }
+    return TG_REASON_OK;
+}
+
 static enum tg_reason members_read(const struct reader *reader)
 {
     const struct tg_operation *operation = reader->operation;
-    enum tg_reason reason = currency_read(reader);
+    enum tg_reason reason = aliases_check(reader);
+    if (reason == TG_REASON_OK) {
+        reason = currency_read(reader);
+    }
     if (reason == TG_REASON_OK) {
         reason = amount_read(reader);
     }

@@ -120,6 +120,13 @@ static void refusals_point_at_their_cause(void **state)
         {JSON_MINOR, "{\"amount\":9223372036854775808,\"currency\":\"EUR\"}", TG_REASON_AMOUNT_MALFORMED, "/amount"},
         {JSON_MINOR, "{\"amount\":NaN,\"currency\":\"EUR\"}", TG_REASON_JSON_SYNTAX, "/amount"},
         {JSON_MINOR, "{\"amount\":1,\"amount\":2,\"currency\":\"EUR\"}", TG_REASON_JSON_DUPLICATE_MEMBER, "/amount"},
+        {JSON_MINOR, "{\"amount\":1,\"Amount\":2,\"currency\":\"EUR\"}", TG_REASON_JSON_DUPLICATE_MEMBER, "/Amount"},
+        {JSON_MINOR, "{\"amount\":1,\"currency\":\"EUR\",\"CURRENCY\":1}", TG_REASON_JSON_DUPLICATE_MEMBER, "/CURRENCY"},
+        {JSON_MINOR, "{\"amount\":1,\"currency\":\"EUR\",\"Payee\":{}}", TG_REASON_JSON_DUPLICATE_MEMBER, "/Payee"},
+        {JSON_MINOR, "{\"amount\":1,\"currency\":\"EUR\",\"payer\":{\"iD\":\"a\"}}", TG_REASON_JSON_DUPLICATE_MEMBER,
+         "/payer/iD"},
+        {JSON_OPTIONAL, "{\"AMOUNT\":500}", TG_REASON_JSON_DUPLICATE_MEMBER, "/AMOUNT"},
+        {FORM_MINOR, "amount=1&aMount=2&currency=USD", TG_REASON_FORM_DUPLICATE_MEMBER, "/aMount"},
         {JSON_MINOR, "{\"amount\":1,\"currency\":978}", TG_REASON_MEMBER_TYPE, "/currency"},
         {JSON_MINOR, "{\"amount\":1,\"currency\":null}", TG_REASON_MEMBER_TYPE, "/currency"},
         {JSON_MINOR, "{\"amount\":1,\"currency\":\"XXX\"}", TG_REASON_CURRENCY_UNKNOWN, "/currency"},
@@ -162,6 +169,8 @@ static void optional_bodies_and_amounts(void **state)
     assert_int_equal(read_with("", JSON_OPTIONAL, "application/x-www-form-urlencoded", TG_SPAN("")), TG_REASON_OK);
     assert_int_equal(read_body(JSON_OPTIONAL, "{}"), TG_REASON_OK);
     assert_false(facts.has_amount);
+    assert_int_equal(read_body(JSON_OPTIONAL, "{\"amount\":1,\"amount\\u0000\":500}"), TG_REASON_JSON_DUPLICATE_MEMBER);
+    assert_int_equal(read_body(JSON_OPTIONAL, "{\"amounts\":1,\"amoun\":2,\"a\":{\"Amount\":3}}"), TG_REASON_OK);
     assert_int_equal(read_body(JSON_OPTIONAL, "{\"amount\":500}"), TG_REASON_OK);
     assert_true(facts.has_amount);
     assert_int_equal(facts.amount_minor, 500);
