@@ -31,8 +31,7 @@ bool tg_gate_admit_fill(ngx_http_request_t *r, const struct tg_gate_ctx *ctx, st
         flags |= TG_FLAG_HAS_KEY;
         ngx_memcpy(ret->key_digest, ctx->key_digest, sizeof(ret->key_digest));
     }
-    /* A capture or refund names no currency in some dialects; an amount alone can be held against no limit. */
-    if (ctx->facts.has_amount && ctx->facts.currency[0] != '\0') {
+    if (ctx->facts.has_amount) {
         flags |= TG_FLAG_HAS_AMOUNT;
         ret->amount_minor = ctx->facts.amount_minor;
         ret->exponent = ctx->facts.exponent;

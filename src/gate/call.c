@@ -20,8 +20,8 @@ enum tg_gate_next tg_gate_call_match(ngx_http_request_t *r, struct tg_gate_ctx *
 {
     bool path_known = false;
 
-    ctx->operation = tg_profile_match(ctx->conf->profile, tg_gate_span(r->method_name), tg_gate_call_path(r),
-                                      &path_known);
+    ctx->operation =
+        tg_profile_match(ctx->conf->profile, tg_gate_span(r->method_name), tg_gate_call_path(r), &path_known);
     if (ctx->operation == NULL) {
         ctx->reason = path_known ? TG_REASON_METHOD_NOT_ALLOWED : TG_REASON_OPERATION_UNKNOWN;
         return TG_NEXT_REFUSE;

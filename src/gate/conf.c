@@ -98,7 +98,8 @@ static char *tg_conf_upstream_credential(ngx_conf_t *cf, ngx_command_t *cmd, voi
         return NGX_CONF_ERROR;
     }
     location->upstream_credential.len = name.len;
-    location->upstream_credential_hash = ngx_hash_strlow(location->upstream_credential.data, argument[1].data, name.len);
+    location->upstream_credential_hash =
+        ngx_hash_strlow(location->upstream_credential.data, argument[1].data, name.len);
     return NGX_CONF_OK;
 }
 
@@ -147,12 +148,10 @@ static ngx_conf_enum_t tg_conf_modes[] = {{ngx_string("off"), TG_GATE_OFF},
                                           {ngx_string("observe"), TG_GATE_OBSERVE},
                                           {ngx_string("on"), TG_GATE_ON},
                                           {ngx_null_string, 0}};
-static ngx_conf_enum_t tg_conf_card_data[] = {{ngx_string("refuse"), TG_GATE_CARD_REFUSE},
-                                              {ngx_string("allow"), TG_GATE_CARD_ALLOW},
-                                              {ngx_null_string, 0}};
-static ngx_conf_enum_t tg_conf_shapes[] = {{ngx_string("plain"), TG_PROBLEM_PLAIN},
-                                           {ngx_string("stripe"), TG_PROBLEM_STRIPE},
-                                           {ngx_null_string, 0}};
+static ngx_conf_enum_t tg_conf_card_data[] = {
+    {ngx_string("refuse"), TG_GATE_CARD_REFUSE}, {ngx_string("allow"), TG_GATE_CARD_ALLOW}, {ngx_null_string, 0}};
+static ngx_conf_enum_t tg_conf_shapes[] = {
+    {ngx_string("plain"), TG_PROBLEM_PLAIN}, {ngx_string("stripe"), TG_PROBLEM_STRIPE}, {ngx_null_string, 0}};
 
 #define TG_LOCATION(member) NGX_HTTP_LOC_CONF_OFFSET, offsetof(struct tg_gate_location_conf, member)
 #define TG_MAIN(member) NGX_HTTP_MAIN_CONF_OFFSET, offsetof(struct tg_gate_main_conf, member)
@@ -223,8 +222,7 @@ static void tg_conf_merge_credential(struct tg_gate_location_conf *child, const 
         return;
     }
     child->upstream_credential = parent->upstream_credential.data != NULL ? parent->upstream_credential : usual;
-    child->upstream_credential_hash =
-        ngx_hash_key(child->upstream_credential.data, child->upstream_credential.len);
+    child->upstream_credential_hash = ngx_hash_key(child->upstream_credential.data, child->upstream_credential.len);
 }
 
 /* What POST_READ and the worker's start need to know of all locations together. */

@@ -33,11 +33,11 @@ enum tg_gate_card_data { TG_GATE_CARD_BY_PROFILE = 0, TG_GATE_CARD_REFUSE = 1, T
 
 /* http{}: one for the whole configuration. */
 struct tg_gate_main_conf {
-    ngx_addr_t keeper;      /* tollgate_keeper unix:PATH; socklen 0: not given */
-    ngx_array_t profiles;   /* of struct tg_gate_profile, each file parsed once */
-    size_t zone_bytes;      /* tollgate_zone SIZE; 0: zone.c's default */
-    size_t hold_bytes_max;  /* the largest tollgate_hold_max of all locations: sizes the link's output */
-    bool gated;             /* some location is `on` or `observe` */
+    ngx_addr_t keeper;     /* tollgate_keeper unix:PATH; socklen 0: not given */
+    ngx_array_t profiles;  /* of struct tg_gate_profile, each file parsed once */
+    size_t zone_bytes;     /* tollgate_zone SIZE; NGX_CONF_UNSET_SIZE: what zone.c needs */
+    size_t hold_bytes_max; /* the largest tollgate_hold_max of all locations: sizes the link's output */
+    bool gated;            /* some location is `on` or `observe` */
 };
 
 /* One parsed profile file. */
@@ -54,31 +54,31 @@ struct tg_gate_server_conf {
 
 /* http{}, server{}, location{}. */
 struct tg_gate_location_conf {
-    ngx_uint_t mode;               /* enum tg_gate_mode */
+    ngx_uint_t mode;                  /* enum tg_gate_mode */
     const struct tg_profile *profile; /* NULL: none given */
-    ngx_str_t route;               /* 1..TG_NAME_BYTES_MAX when gated */
-    ngx_msec_t admit_wait_ms;      /* for AUTH, and for ADMIT, each */
+    ngx_str_t route;                  /* 1..TG_NAME_BYTES_MAX when gated */
+    ngx_msec_t admit_wait_ms;         /* for AUTH, and for ADMIT, each */
     ngx_msec_t settle_wait_ms;
     size_t hold_bytes_max;
-    ngx_uint_t card_data;          /* enum tg_gate_card_data */
-    ngx_str_t upstream_credential; /* lower-case field name that carries the route's credential */
-    ngx_uint_t upstream_credential_hash; /* nginx's hash of that name */
-    ngx_uint_t shape;              /* enum tg_problem_shape; 0: the profile's, or plain */
+    ngx_uint_t card_data;                  /* enum tg_gate_card_data */
+    ngx_str_t upstream_credential;         /* lower-case field name that carries the route's credential */
+    ngx_uint_t upstream_credential_hash;   /* nginx's hash of that name */
+    ngx_uint_t shape;                      /* enum tg_problem_shape; 0: the profile's, or plain */
     const struct tg_reason_entry *problem; /* tollgate_problem NAME: this location serves only that document */
-    ngx_array_t *operators;        /* of ngx_cidr_t: who else than loopback may see the status pages; NULL: nobody */
+    ngx_array_t *operators; /* of ngx_cidr_t: who else than loopback may see the status pages; NULL: nobody */
 };
 
 /* How far a request has come in PREACCESS. Phase handlers are entered again and again: each step is passed once. */
 enum tg_gate_step {
     TG_STEP_NEW = 0,
-    TG_STEP_AUTH_ASKED,     /* suspended */
+    TG_STEP_AUTH_ASKED, /* suspended */
     TG_STEP_AUTH_ANSWERED,
-    TG_STEP_BODY_ASKED,     /* nginx reads the body */
+    TG_STEP_BODY_ASKED, /* nginx reads the body */
     TG_STEP_BODY_READ,
-    TG_STEP_ADMIT_ASKED,    /* suspended */
+    TG_STEP_ADMIT_ASKED, /* suspended */
     TG_STEP_ADMIT_ANSWERED,
-    TG_STEP_PASSED,         /* goes, or went, to the upstream; a verdict holds for one location and one pass */
-    TG_STEP_ANSWERED        /* the gate answers itself: refusal or replay */
+    TG_STEP_PASSED,  /* goes, or went, to the upstream; a verdict holds for one location and one pass */
+    TG_STEP_ANSWERED /* the gate answers itself: refusal or replay */
 };
 
 /* How far the answer of an admitted call has come. */
@@ -111,7 +111,7 @@ struct tg_gate_ctx {
 
     uint8_t request_id[TG_REQUEST_ID_BYTES];
     u_char request_id_text[TG_REQUEST_ID_CHARS]; /* no NUL behind */
-    ngx_str_t client_request_id;              /* valid X-Request-Id, echoed; else empty */
+    ngx_str_t client_request_id;                 /* valid X-Request-Id, echoed; else empty */
 
     uint8_t step;          /* enum tg_gate_step */
     uint8_t hold;          /* enum tg_gate_hold */
@@ -120,15 +120,15 @@ struct tg_gate_ctx {
     uint8_t outcome;       /* enum tg_outcome, 0: not settled */
     uint8_t environment;   /* enum tg_environment, 0: not authenticated */
     uint16_t field_reason; /* what POST_READ's checks said: TG_REASON_OK or a refusal that PREACCESS carries out */
-    uint16_t reason;       /* why the caller saw what it saw: TG_REASON_OK or the refusal (in observe: the would-be one) */
+    uint16_t reason; /* why the caller saw what it saw: TG_REASON_OK or the refusal (in observe: the would-be one) */
     uint16_t upstream_status; /* as the upstream sent it; 0: none */
     uint16_t retry_after_s;
-    uint32_t partner;      /* 0: not authenticated */
+    uint32_t partner; /* 0: not authenticated */
     uint32_t credential;
     uint64_t ticket;
-    ngx_msec_t began_ms;   /* ngx_current_msec at POST_READ */
-    ngx_msec_t asked_ms;   /* when the question under way was asked */
-    uint32_t auth_ms;      /* waited for AUTH, ADMIT, SETTLE: for the access line */
+    ngx_msec_t began_ms; /* ngx_current_msec at POST_READ */
+    ngx_msec_t asked_ms; /* when the question under way was asked */
+    uint32_t auth_ms;    /* waited for AUTH, ADMIT, SETTLE: for the access line */
     uint32_t admit_ms;
     uint32_t settle_ms;
 
@@ -142,9 +142,9 @@ struct tg_gate_ctx {
     bool over;             /* the answer is larger than may be held */
     bool cut;              /* the answer ended before its end */
     bool replayed;
-    bool gone;             /* cleanup has run: ask nothing more */
+    bool gone; /* cleanup has run: ask nothing more */
 
-    struct tg_span body;   /* the one contiguous request body; borrowed from r->request_body */
+    struct tg_span body; /* the one contiguous request body; borrowed from r->request_body */
     struct tg_facts facts;
     struct tg_pointer where; /* JSON Pointer of a refusal */
     bool has_key;
@@ -153,15 +153,15 @@ struct tg_gate_ctx {
     u_char *credential_value; /* the route's own credential as it stands in headers_in: wiped when sent */
     size_t credential_bytes;
     ngx_table_elt_t *credential_header;
-    struct tg_span stored;    /* REPLAY: the stored answer, in r->pool */
+    struct tg_span stored; /* REPLAY: the stored answer, in r->pool */
     uint8_t original_id[TG_REQUEST_ID_BYTES];
 
-    u_char *held;          /* the gathered answer body */
+    u_char *held; /* the gathered answer body */
     size_t held_bytes;
     size_t held_cap;
     ngx_uint_t http_version; /* as it was at admission: an HTTP/0.9 answer changes r->http_version */
     struct tg_gate_framing framing;
-    ngx_msec_t heard_ms;   /* when the upstream was last heard */
+    ngx_msec_t heard_ms; /* when the upstream was last heard */
 };
 
 /* The context of r's main request, also after internal redirects have wiped r->ctx; NULL when there is none. */
@@ -170,7 +170,8 @@ struct tg_gate_ctx *tg_gate_ctx_find(ngx_http_request_t *r);
 /* ---- headers.c: adding fields (fields.h finds and drops them) ---- */
 
 /* Adds a field; name and value must live as long as the request. lowcase must be the name in lower case. */
-ngx_int_t tg_gate_header_add_in(ngx_http_request_t *r, struct tg_span name, struct tg_span lowcase, struct tg_span value);
+ngx_int_t tg_gate_header_add_in(ngx_http_request_t *r, struct tg_span name, struct tg_span lowcase,
+                                struct tg_span value);
 ngx_int_t tg_gate_header_add_out(ngx_http_request_t *r, struct tg_span name, struct tg_span value);
 
 /* ---- link to the keeper (link.c), as others need it ---- */

@@ -3,7 +3,8 @@
  */
 #include "gate/gate.h"
 
-ngx_int_t tg_gate_header_add_in(ngx_http_request_t *r, struct tg_span name, struct tg_span lowcase, struct tg_span value)
+ngx_int_t tg_gate_header_add_in(ngx_http_request_t *r, struct tg_span name, struct tg_span lowcase,
+                                struct tg_span value)
 {
     ngx_table_elt_t *field = ngx_list_push(&r->headers_in.headers);
 

@@ -79,8 +79,8 @@ static void tg_link_lost(const char *why)
     tg_gate_count(TG_METRIC_LINK_DOWN);
     waiting = tg_gate_slot_requeue_all();
     if (tg_link.greeted || !tg_link.failed) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0, "tollgate: link to the keeper lost: %s; %ui questions wait",
-                      why, waiting);
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0, "tollgate: link to the keeper lost: %s; %ui questions wait", why,
+                      waiting);
     }
     tg_link.failed = true;
     tg_link.tried_ms = ngx_current_msec;

@@ -4,8 +4,8 @@
  * Promises: made when first needed, many questions in flight, output bounded; lost, it is made again at once and then
  * after at most 50 ms while a question waits. What the keeper says is checked frame by frame; anything that breaks
  * wire/frame.h closes the link. The bytes of an ADMIT answer are wiped as soon as they are read, since they carry the
- * route's credential. While no slot is in use the connection is idle in nginx's sense, so a leaving worker can close it.
- * Does not: know what a question means.
+ * route's credential. While no slot is in use the connection is idle in nginx's sense, so a leaving worker can close
+ * it. Does not: know what a question means.
  */
 #ifndef TG_GATE_LINK_H
 #define TG_GATE_LINK_H

@@ -54,12 +54,12 @@ static void tg_module_worker_end(ngx_cycle_t *cycle)
 }
 
 static ngx_http_module_t tg_module_context = {
-    tg_gate_log_variables,   /* preconfiguration */
-    tg_module_configured,    /* postconfiguration */
-    tg_gate_main_conf_make,  /* create main configuration */
-    NULL,                    /* init main configuration */
+    tg_gate_log_variables,    /* preconfiguration */
+    tg_module_configured,     /* postconfiguration */
+    tg_gate_main_conf_make,   /* create main configuration */
+    NULL,                     /* init main configuration */
     tg_gate_server_conf_make, /* create server configuration */
-    NULL,                    /* merge server configuration */
+    NULL,                     /* merge server configuration */
     tg_gate_location_conf_make,
     tg_gate_location_conf_merge,
 };
@@ -81,10 +81,12 @@ ngx_module_t ngx_http_tollgate_module = {
 
 static ngx_http_module_t tg_filter_context = {
     NULL, tg_gate_filter_init, /* postconfiguration */
-    NULL, NULL, NULL, NULL, NULL, NULL,
+    NULL, NULL,
+    NULL, NULL,
+    NULL, NULL,
 };
 
 ngx_module_t ngx_http_tollgate_filter_module = {
-    NGX_MODULE_V1, &tg_filter_context, NULL, NGX_HTTP_MODULE, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
-    NGX_MODULE_V1_PADDING,
+    NGX_MODULE_V1, &tg_filter_context,    NULL, NGX_HTTP_MODULE, NULL, NULL, NULL, NULL, NULL, NULL,
+    NULL,          NGX_MODULE_V1_PADDING,
 };

@@ -15,15 +15,15 @@
  */
 static ngx_int_t tg_preaccess_again(ngx_http_request_t *r, struct tg_gate_ctx *ctx)
 {
-    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0, "tollgate: internal redirect to a gated location after a verdict");
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "tollgate: internal redirect to a gated location after a verdict");
     if (ctx->mode == TG_GATE_OBSERVE) {
         return NGX_DECLINED;
     }
     return NGX_HTTP_BAD_GATEWAY;
 }
 
-static void tg_preaccess_begin(ngx_http_request_t *r, struct tg_gate_ctx *ctx,
-                               const struct tg_gate_location_conf *conf)
+static void tg_preaccess_begin(ngx_http_request_t *r, struct tg_gate_ctx *ctx, const struct tg_gate_location_conf *conf)
 {
     ctx->conf = conf;
     ctx->mode = (uint8_t)conf->mode;

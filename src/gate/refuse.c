@@ -1,5 +1,6 @@
 /*
- * refuse.c - refusals on their way to the caller: a problem document in the dialect's shape, and what must stand beside it.
+ * refuse.c - refusals on their way to the caller: a problem document in the dialect's shape, and what must stand beside
+ * it.
  */
 #include "core/http/problem.h"
 #include "gate/steps.h"

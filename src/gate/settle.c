@@ -197,8 +197,8 @@ void tg_gate_settle_ask(ngx_http_request_t *r, struct tg_gate_ctx *ctx)
         tg_settle_refuse(ctx, TG_OUTCOME_UNKNOWN, TG_REASON_OUTCOME_UNKNOWN_ANSWER);
         tg_settle_fill(ctx, &slot->question);
     }
-    settle->caller_status = (uint16_t)(ctx->refused_answer ? tg_reason_entry(ctx->reason)->status
-                                                           : r->headers_out.status);
+    settle->caller_status =
+        (uint16_t)(ctx->refused_answer ? tg_reason_entry(ctx->reason)->status : r->headers_out.status);
     ctx->asked_ms = ngx_current_msec;
     tg_gate_slot_ask(slot, ctx->conf->settle_wait_ms, tg_settle_answered);
 }

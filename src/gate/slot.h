@@ -38,8 +38,8 @@ struct tg_gate_slot {
     uint32_t turn;
     struct tg_gate_question question;
     tg_gate_answered_fn answered;
-    void *data;       /* the handler's; a context that is gone must not stand here */
-    void *owned;      /* memory that the question borrows from when no request holds it; freed with the slot */
+    void *data;  /* the handler's; a context that is gone must not stand here */
+    void *owned; /* memory that the question borrows from when no request holds it; freed with the slot */
 };
 
 /* A resting slot, or NULL when all are in use. */
