@@ -95,3 +95,16 @@ def test_what_the_profiles_may_say_is_in_the_manual():
     for profile in (ROOT / "profiles").glob("*.json"):
         missing = [name for name in names(json.loads(profile.read_text())) if name not in text]
         assert not missing, (profile.name, missing)
+
+
+@pytest.mark.parametrize("source,pattern", [
+    ("src/store/event.c", r'put_(?!string)\w+\(out, "(\w+)"'), ("src/store/event.c", r'\{"(\w+)", "(?:refuse|allow|replay)"'),
+    ("src/cli/templates/nginx.conf", r'"(\w+)":"?\$'), ("src/core/http/problem.c", r'member_put\(out, "(\w+)"'),
+    ("src/cli/instance.c", r'json_object_get\(root, "(\w+)"'), ("src/cli/instance.c", r'text_take\(\w+, "(\w+)"'),
+    ("src/store/event.c", r'\[TG_ROW_\w+\] = "(\w+)"')])
+def test_each_member_of_what_is_written_is_in_the_manual(source, pattern):
+    names = set(re.findall(pattern, (ROOT / source).read_text()))
+    text = page("tollgate-files.5")
+    assert names
+    missing = [name for name in names if not re.search(rf"\b{name}\b", text)]
+    assert not missing, missing
