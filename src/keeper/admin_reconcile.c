@@ -49,7 +49,7 @@ static bool on_row(void *user, const struct tg_unknown_row *unknown)
         "environment", tg_admin_environment_name(row->environment), "route", span_text(row->route), "operation",
         span_text(row->operation), "method", span_text(row->method), "path_template", span_text(row->path_template),
         "amount_minor", amount ? json_integer((json_int_t)row->amount_minor) : json_null(), "currency",
-        amount ? span_text(tg_span(row->currency, 3)) : json_null(), "upstream_status",
+        amount && row->currency[0] != 0 ? span_text(tg_span(row->currency, 3)) : json_null(), "upstream_status",
         (json_int_t)unknown->upstream_status, "reason", tg_reason_entry(unknown->reason)->name);
     return json_array_append_new(rows, object) == 0;
 }

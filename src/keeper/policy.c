@@ -37,6 +37,10 @@ enum tg_reason tg_policy_authenticate(const struct tg_setup *setup, const struct
 static enum tg_reason judge_amount(const struct tg_setup *setup, const struct tg_admit *admit,
                                    struct tg_policy_quota *quota)
 {
+    /* A capture or refund in some dialects leaves the currency to its payment, which was judged when it was made. */
+    if (admit->currency[0] == 0) {
+        return TG_REASON_OK;
+    }
     const struct tg_limit *limit = tg_setup_limit(setup, admit->partner, admit->environment, admit->currency);
     if (limit == NULL) {
         return TG_REASON_CURRENCY_NOT_ALLOWED;

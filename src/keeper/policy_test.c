@@ -92,6 +92,9 @@ static void amounts(void **state)
     assert_int_equal(judge(&admit), TG_REASON_CURRENCY_NOT_ALLOWED);
     admit.flags = TG_FLAG_MONEY_MOVING;
     assert_int_equal(judge(&admit), TG_REASON_OK);
+    admit = payment(7, 1, 1001);
+    memset(admit.currency, 0, sizeof(admit.currency)); /* a capture: the payment was judged when it was made */
+    assert_int_equal(judge(&admit), TG_REASON_OK);
 }
 
 static void keys(void **state)

@@ -162,14 +162,15 @@ enum tg_err tg_auth_answer_read(struct tg_span body, struct tg_auth_answer *ret)
     return finish(&cursor, ret, sizeof(*ret));
 }
 
-/* What both sides ask of an amount: not negative, three capital letters, an exponent that exists; or all zero. */
+/* What both sides ask of an amount: not negative, three capital letters or none at all, an exponent that exists; or all zero. */
 static bool is_amount_sound(const struct tg_admit *admit)
 {
     if ((admit->flags & TG_FLAG_HAS_AMOUNT) == 0) {
         return true;
     }
+    bool named = admit->currency[0] != 0; /* a capture or refund may leave the currency to its payment */
     for (size_t i = 0; i < sizeof(admit->currency); i++) {
-        if (!in_range(admit->currency[i], 'A', 'Z')) {
+        if (named ? !in_range(admit->currency[i], 'A', 'Z') : admit->currency[i] != 0) {
             return false;
         }
     }

@@ -64,7 +64,7 @@ struct tg_admit {
     uint8_t instrument[TG_DIGEST_BYTES];
     uint8_t address[TG_DIGEST_BYTES]; /* SHA-256 of the 16 address bytes; made a pseudonym */
     int64_t amount_minor;
-    uint8_t currency[3]; /* ISO 4217 letters, zero when no amount */
+    uint8_t currency[3]; /* ISO 4217 letters; zero when there is no amount, or the payment's own currency is meant */
     uint8_t exponent;
     struct tg_span route; /* each 1..TG_NAME_BYTES_MAX */
     struct tg_span profile;

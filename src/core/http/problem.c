@@ -198,6 +198,7 @@ struct tg_span tg_problem_should_retry(uint8_t shape, uint16_t reason)
     switch (tg_reason_entry(reason)->code) {
     /* Nothing was sent, or the first try will answer: the same key again is safe and may help. */
     case TG_REASON_AUTHENTICATION_THROTTLED:
+    case TG_REASON_RATE_LIMITED:
     case TG_REASON_KEY_IN_FLIGHT:
     case TG_REASON_UPSTREAM_UNREACHABLE:
     case TG_REASON_KEEPER_UNAVAILABLE:

@@ -72,6 +72,7 @@ static void stripe_errors_raise_the_documented_class(void **state)
         {TG_REASON_CREDENTIAL_UNKNOWN, 401, "invalid_request_error"},
         {TG_REASON_OPERATION_FORBIDDEN, 403, "invalid_request_error"},
         {TG_REASON_AUTHENTICATION_THROTTLED, 429, "invalid_request_error"},
+        {TG_REASON_RATE_LIMITED, 429, "invalid_request_error"},
         {TG_REASON_AMOUNT_MALFORMED, 400, "invalid_request_error"},
         {TG_REASON_OPERATION_UNKNOWN, 404, "invalid_request_error"},
         {TG_REASON_KEY_MISSING, 400, "invalid_request_error"},
@@ -139,7 +140,7 @@ static void every_reason_can_be_written(void **state)
 static void only_what_is_safe_is_retried(void **state)
 {
     (void)state;
-    static const uint16_t yes[] = {104, 163, 180, 200, 201, 202, 203, 204, 205};
+    static const uint16_t yes[] = {104, 105, 163, 180, 200, 201, 202, 203, 204, 205};
     size_t count = 0;
     const struct tg_reason_entry *entries = tg_reason_all(&count);
     for (size_t i = 0; i < count; i++) {

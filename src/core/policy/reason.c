@@ -34,6 +34,9 @@ static const struct tg_reason_entry entries[] = {
     {TG_REASON_AUTHENTICATION_THROTTLED, 429, TG_RETRY_SAFE, "authentication_throttled", "Too many failed attempts",
      "Too many calls from this address, or with this key's prefix, failed to authenticate. It ends by itself after "
      "Retry-After. If the partner is known, find out which client still sends an old key."},
+    {TG_REASON_RATE_LIMITED, 429, TG_RETRY_SAFE, "rate_limited", "Too many calls",
+     "nginx's limit_req or limit_conn refused the call before anything was looked at: one address asked too often or "
+     "held too many connections. Raise the limits in nginx.conf where the address is a known partner's."},
 
     {TG_REASON_OPERATION_UNKNOWN, 404, TG_RETRY_NEVER, "operation_unknown", "There is no such resource",
      "No operation of the route's profile has this method and path. What a profile does not list is not forwarded: "

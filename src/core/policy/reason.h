@@ -19,6 +19,7 @@ enum tg_reason {
     TG_REASON_CREDENTIAL_UNKNOWN = 102,   /* 401: not known, revoked or expired; the caller cannot tell which */
     TG_REASON_CERTIFICATE_MISMATCH = 103, /* 401 */
     TG_REASON_AUTHENTICATION_THROTTLED = 104, /* 429 */
+    TG_REASON_RATE_LIMITED = 105,         /* 429: nginx's limit_req or limit_conn, before any of our checks */
     /* what they may do: 120.. */
     TG_REASON_OPERATION_UNKNOWN = 120,    /* 404: no operation of the profile has this method and path */
     TG_REASON_OPERATION_FORBIDDEN = 121,  /* 403: not among the key's operations */
