@@ -46,15 +46,23 @@ def rss_kb(pid):
 
 def settle_down(check, seconds=15):
     end = time.monotonic() + seconds
-    while not check() and time.monotonic() < end:
-        time.sleep(0.2)
-    assert check()
+    while not check():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def restart_keeper(house):
+    """Ends it and waits until the next one serves: the old one answers until it has finished what was under way."""
+    old = house.pid("keeper")
+    os.kill(old, signal.SIGTERM)
+    settle_down(lambda: not os.path.exists(f"/proc/{old}"))
+    settle_down(lambda: house.status_get("/tollgate/health")[0] == 200)
 
 
 def test_twenty_reloads_fail_nothing(road):
     result(load(road, 2))
     keeper = road.pid("keeper")
-    before = descriptors(keeper), rss_kb(keeper), len(road.workers())
+    before = descriptors(keeper), rss_kb(keeper), len(road.workers()), max(map(rss_kb, road.workers()))
     running = load(road, 14)
     for _ in range(TIMES):
         time.sleep(0.5)
@@ -64,7 +72,9 @@ def test_twenty_reloads_fail_nothing(road):
     assert told["broken"] == 0, told
     settle_down(lambda: len(road.workers()) == before[2])
     settle_down(lambda: descriptors(keeper) <= before[0])
-    assert rss_kb(keeper) < before[1] + 40 * 1024, (before, rss_kb(keeper))
+    # The keeper has 14,000 claims more and warm page caches; nothing grows with the number of reloads.
+    assert rss_kb(keeper) < before[1] + 16 * 1024, (before, rss_kb(keeper))
+    assert max(map(rss_kb, road.workers())) < before[3] + 2 * 1024, (before, [rss_kb(w) for w in road.workers()])
     refpay = [p for p in road.payments() if p["reference"] == "load"]
     assert len(refpay) == told["asked"] + 2 * RATE
 
@@ -75,12 +85,11 @@ def test_twenty_keeper_restarts_cost_only_503(road):
     running = load(road, 24)
     for _ in range(TIMES):
         time.sleep(1)
-        os.kill(road.pid("keeper"), signal.SIGTERM)
-        settle_down(lambda: road.status_get("/tollgate/health")[0] == 200)
+        restart_keeper(road)
     told = result(running)
     assert told["broken"] == 0, told
     assert set(told["status"]) <= {"201", "503"}, told
     assert told["status"]["201"] > told["asked"] * 0.5, told
-    settle_down(lambda: descriptors(worker) <= before[0] + 2)
-    assert rss_kb(worker) < before[1] + 20 * 1024
+    settle_down(lambda: descriptors(worker) <= before[0])
+    assert rss_kb(worker) < before[1] + 8 * 1024, (before, rss_kb(worker))
     assert road.ledger()["sum_is_zero"] is True
