@@ -155,6 +155,10 @@ ngx_int_t tg_gate_answer_mark(ngx_http_request_t *r, struct tg_gate_ctx *ctx)
 {
     struct tg_span id = tg_span(ctx->request_id_text, TG_REQUEST_ID_CHARS);
 
+    if (ngx_exiting) {
+        /* A leaving worker closes the connection after this answer; nginx 1.22 would not say so. */
+        r->keepalive = 0;
+    }
     (void)tg_mark_has(r, TG_SPAN("tollgate-request-id"), true);
     if (tg_gate_header_add_out(r, TG_SPAN("Tollgate-Request-Id"), id) != NGX_OK) {
         return NGX_ERROR;
