@@ -80,13 +80,19 @@ bool tg_field_is_trust(struct tg_span name)
         struct tg_span text;
         bool whole; /* the whole name, not its beginning */
     } names[] = {
-        {{(const uint8_t *)"forwarded", 9}, true},      {{(const uint8_t *)"x-forwarded", 11}, true},
-        {{(const uint8_t *)"x-forwarded-", 12}, false}, {{(const uint8_t *)"x-real-ip", 9}, true},
-        {{(const uint8_t *)"client-cert", 11}, false},  {{(const uint8_t *)"x-ssl-", 6}, false},
-        {{(const uint8_t *)"x-tollgate-", 11}, false},  {{(const uint8_t *)"tollgate-", 9}, false},
+        {{(const uint8_t *)"forwarded", 9}, true},
+        {{(const uint8_t *)"x-forwarded", 11}, true},
+        {{(const uint8_t *)"x-forwarded-", 12}, false},
+        {{(const uint8_t *)"x-real-ip", 9}, true},
+        {{(const uint8_t *)"client-cert", 11}, false},
+        {{(const uint8_t *)"x-ssl-", 6}, false},
+        {{(const uint8_t *)"x-tollgate-", 11}, false},
+        {{(const uint8_t *)"tollgate-", 9}, false},
         /* Frameworks take another method or target from these than the one that was judged. */
-        {{(const uint8_t *)"x-http-method", 13}, false},    {{(const uint8_t *)"x-method-override", 17}, true},
-        {{(const uint8_t *)"x-original-", 11}, false},      {{(const uint8_t *)"x-rewrite-", 10}, false},
+        {{(const uint8_t *)"x-http-method", 13}, false},
+        {{(const uint8_t *)"x-method-override", 17}, true},
+        {{(const uint8_t *)"x-original-", 11}, false},
+        {{(const uint8_t *)"x-rewrite-", 10}, false},
     };
     for (size_t i = 0; i < COUNT(names); i++) {
         if (folded_starts(name, names[i].text) && (!names[i].whole || name.len == names[i].text.len)) {

@@ -41,11 +41,11 @@ static void values_hold_no_controls(void **state)
 static void trust_fields_are_known_in_every_spelling(void **state)
 {
     (void)state;
-    static const char *const yes[] = {"Forwarded",      "X-Forwarded-For", "x_forwarded_for", "X-FORWARDED_Proto",
-                                      "X-Real-IP",      "x_real_ip",       "Client-Cert",     "client_cert_chain",
-                                      "X-SSL-Client-S", "x-ssl_verify",    "X-Tollgate-Id",   "tollgate_request_id",
-                                      "X-Forwarded",    "X-HTTP-Method",   "x-http-method-override",
-                                      "X_Method_Override", "X-Original-URL", "X-Rewrite-URL"};
+    static const char *const yes[] = {
+        "Forwarded",         "X-Forwarded-For",     "x_forwarded_for",   "X-FORWARDED_Proto", "X-Real-IP",
+        "x_real_ip",         "Client-Cert",         "client_cert_chain", "X-SSL-Client-S",    "x-ssl_verify",
+        "X-Tollgate-Id",     "tollgate_request_id", "X-Forwarded",       "X-HTTP-Method",     "x-http-method-override",
+        "X_Method_Override", "X-Original-URL",      "X-Rewrite-URL"};
     static const char *const no[] = {
         "",         "Forward", "X-Real-IPs",     "Forwarded-By",   "X-Request-Id", "Authorization",
         "tollgate", "x-ssl",   "xforwarded-for", "Idempotency-Key"};

@@ -75,8 +75,8 @@ static size_t escape_len(struct tg_span segment, size_t at)
         byte = escaped_byte(segment, at + 3 * len);
     }
     len = tg_utf8_next(tg_span(bytes, len), &character);
-    if (len == 1 && (bytes[0] <= 0x1f || bytes[0] == 0x7f || is_one_of(TG_SPAN("/\\;%"), bytes[0]) ||
-                     is_unreserved(bytes[0]))) {
+    if (len == 1 &&
+        (bytes[0] <= 0x1f || bytes[0] == 0x7f || is_one_of(TG_SPAN("/\\;%"), bytes[0]) || is_unreserved(bytes[0]))) {
         return 0;
     }
     return 3 * len;
