@@ -257,7 +257,7 @@ static void measure(struct tg_store *store)
         atomic_store(&store->open_bytes, (uint64_t)stat_.st_size);
 }
 
-bool tg_store_checkpoint(struct tg_store *store)
+bool tg_embedded_checkpoint(struct tg_store *store)
 {
     struct tg_checkpointer *checkpointer = &store->checkpointer;
     bool worked = do_job(store);

@@ -215,8 +215,8 @@ static enum tg_err run_batch(struct tg_store *store, int64_t now_us, struct tg_w
     return err;
 }
 
-enum tg_err tg_store_commit(struct tg_store *store, int64_t now_us, struct tg_work *const *works, size_t count,
-                            struct tg_arena *arena)
+enum tg_err tg_embedded_commit(struct tg_store *store, int64_t now_us, struct tg_work *const *works, size_t count,
+                               struct tg_arena *arena)
 {
     if (store->failed || atomic_load(&store->checkpointer.broken))
         return TG_ERR_DOWN;

@@ -107,8 +107,8 @@ static enum tg_err show_all(struct reading *reading, uint64_t from)
     return show_acts(reading, UINT64_MAX);
 }
 
-enum tg_err tg_store_events(struct tg_store *store, uint64_t from, size_t limit,
-                            bool (*each)(void *user, uint64_t sequence, struct tg_span json), void *user)
+enum tg_err tg_embedded_events(struct tg_store *store, uint64_t from, size_t limit,
+                               bool (*each)(void *user, uint64_t sequence, struct tg_span json), void *user)
 {
     struct reading reading = {.store = store, .left = limit, .each = each, .user = user};
     if (limit == 0)
@@ -149,8 +149,8 @@ static int by_ticket(const void *a, const void *b)
     return (*left)->ticket < (*right)->ticket ? -1 : 1;
 }
 
-enum tg_err tg_store_unknowns(struct tg_store *store, size_t limit,
-                              bool (*each)(void *user, const struct tg_unknown_row *row), void *user)
+enum tg_err tg_embedded_unknowns(struct tg_store *store, size_t limit,
+                                 bool (*each)(void *user, const struct tg_unknown_row *row), void *user)
 {
     struct unknowns unknowns = {calloc(store->pending.unknown + 1, sizeof(struct tg_pending_claim *)), 0};
     if (unknowns.claims == NULL)

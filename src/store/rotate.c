@@ -143,8 +143,8 @@ static enum tg_err forget_gone(struct tg_store *store)
     return TG_OK;
 }
 
-enum tg_err tg_store_rotate(struct tg_store *store, int64_t now_us, uint32_t *ret_new_segment, uint32_t *ret_destroy,
-                            size_t room, size_t *ret_destroy_count)
+enum tg_err tg_embedded_rotate(struct tg_store *store, int64_t now_us, uint32_t *ret_new_segment, uint32_t *ret_destroy,
+                               size_t room, size_t *ret_destroy_count)
 {
     *ret_new_segment = 0;
     *ret_destroy_count = 0;
@@ -170,7 +170,7 @@ enum tg_err tg_store_rotate(struct tg_store *store, int64_t now_us, uint32_t *re
     return TG_OK;
 }
 
-enum tg_err tg_store_purged(struct tg_store *store, uint32_t segment)
+enum tg_err tg_embedded_purged(struct tg_store *store, uint32_t segment)
 {
     struct tg_segment_info *info = tg_state_info(store, segment);
     if (info == NULL || info->sealed_us == 0)

@@ -179,7 +179,7 @@ static enum tg_err record(struct tg_store *store, const struct tg_act *act, enum
     return step_and_finish(store->setup, put);
 }
 
-enum tg_err tg_store_act(struct tg_store *store, struct tg_act *act)
+enum tg_err tg_embedded_act(struct tg_store *store, struct tg_act *act)
 {
     if (store->failed)
         return TG_ERR_DOWN;
@@ -281,7 +281,7 @@ static enum tg_err show_route(sqlite3_stmt *row, const struct tg_setup_reader *r
     return err;
 }
 
-enum tg_err tg_store_setup_read(struct tg_store *store, const struct tg_setup_reader *reader)
+enum tg_err tg_embedded_setup_read(struct tg_store *store, const struct tg_setup_reader *reader)
 {
     static const struct {
         const char *sql;

@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "store/backend.h"
 #include "store/index.h"
 #include "store/keys.h"
 #include "store/pending.h"
@@ -74,7 +75,8 @@ struct tg_checkpointer {
     atomic_bool broken;  /* a checkpoint failed to sync: nothing may be committed any more */
 };
 
-struct tg_store {
+struct tg_store { /* in a folder */
+    struct tg_store_head head;
     char path[TG_STORE_PATH_BYTES_MAX / 2];
     int folder_fd; /* holds the lock on the store */
     uint64_t segment_rows_max;
@@ -144,6 +146,22 @@ TG_MUST_CHECK enum tg_err tg_lost_work_do(struct tg_store *store, uint64_t owner
 TG_MUST_CHECK enum tg_err tg_resolve_work_do(struct tg_store *store, struct tg_resolve_work *work);
 /* Gives back or spends what the claim reserved. */
 TG_MUST_CHECK enum tg_err tg_settle_quota(struct tg_store *store, const struct tg_pending_claim *claim, bool spent);
+
+/* The calls of backend.h, each in the file of its subject. */
+void tg_embedded_close(struct tg_store *store);
+TG_MUST_CHECK enum tg_err tg_embedded_commit(struct tg_store *store, int64_t now_us, struct tg_work *const *works,
+                                             size_t count, struct tg_arena *arena);
+TG_MUST_CHECK enum tg_err tg_embedded_rotate(struct tg_store *store, int64_t now_us, uint32_t *ret_new_segment,
+                                             uint32_t *ret_destroy, size_t room, size_t *ret_destroy_count);
+TG_MUST_CHECK enum tg_err tg_embedded_purged(struct tg_store *store, uint32_t segment);
+bool tg_embedded_checkpoint(struct tg_store *store);
+TG_MUST_CHECK enum tg_err tg_embedded_unknowns(struct tg_store *store, size_t limit,
+                                               bool (*each)(void *user, const struct tg_unknown_row *row), void *user);
+TG_MUST_CHECK enum tg_err tg_embedded_events(struct tg_store *store, uint64_t from, size_t limit,
+                                             bool (*each)(void *user, uint64_t sequence, struct tg_span json),
+                                             void *user);
+TG_MUST_CHECK enum tg_err tg_embedded_setup_read(struct tg_store *store, const struct tg_setup_reader *reader);
+TG_MUST_CHECK enum tg_err tg_embedded_act(struct tg_store *store, struct tg_act *act);
 
 /* recover.c */
 TG_MUST_CHECK enum tg_err tg_recover(struct tg_store *store, int64_t now_us);

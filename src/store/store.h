@@ -192,6 +192,8 @@ struct tg_setup_reader {
     void (*route)(void *user, const struct tg_route_credential *row);
 };
 TG_MUST_CHECK enum tg_err tg_store_setup_read(struct tg_store *store, const struct tg_setup_reader *reader);
+/* True when another keeper of the same database changed it since it was read; learned by tg_store_rotate. */
+bool tg_store_setup_changed(const struct tg_store *store);
 
 enum tg_act_kind {
     TG_ACT_PARTNER_ADD = 1, TG_ACT_CREDENTIAL_ADD = 2, TG_ACT_CREDENTIAL_REVOKE = 3, TG_ACT_LIMIT_SET = 4,

@@ -136,12 +136,50 @@ static enum tg_err open_all(struct tg_store *store, int64_t now_us)
     return TG_OK;
 }
 
-enum tg_err tg_store_open(const struct tg_store_options *options, int64_t now_us, struct tg_store **ret)
+static uint32_t embedded_segment(const struct tg_store *store)
+{
+    return store->open.number;
+}
+
+static uint64_t embedded_last_event(const struct tg_store *store)
+{
+    return store->sequence;
+}
+
+static void embedded_count(const struct tg_store *store, struct tg_store_counts *ret)
+{
+    *ret = (struct tg_store_counts){
+        .claims_live = atomic_load(&store->live),
+        .claims_in_flight = atomic_load(&store->in_flight),
+        .claims_unknown = atomic_load(&store->unknown),
+        .events = atomic_load(&store->events),
+        .segments = atomic_load(&store->segments),
+        .bytes = atomic_load(&store->sealed_bytes) + atomic_load(&store->open_bytes),
+    };
+}
+
+static const struct tg_store_backend embedded = {
+    .close = tg_embedded_close,
+    .commit = tg_embedded_commit,
+    .segment = embedded_segment,
+    .rotate = tg_embedded_rotate,
+    .purged = tg_embedded_purged,
+    .checkpoint = tg_embedded_checkpoint,
+    .count = embedded_count,
+    .unknowns = tg_embedded_unknowns,
+    .events = tg_embedded_events,
+    .last_event = embedded_last_event,
+    .setup_read = tg_embedded_setup_read,
+    .act = tg_embedded_act,
+};
+
+enum tg_err tg_embedded_open(const struct tg_store_options *options, int64_t now_us, struct tg_store **ret)
 {
     *ret = NULL;
     struct tg_store *store = calloc(1, sizeof(*store));
     if (store == NULL)
         return TG_ERR_DOWN;
+    store->head.backend = &embedded;
     store->folder_fd = -1;
     store->log = options->log;
     store->log_user = options->log_user;
@@ -158,14 +196,14 @@ enum tg_err tg_store_open(const struct tg_store_options *options, int64_t now_us
     }
     err = open_all(store, now_us);
     if (err != TG_OK) {
-        tg_store_close(store);
+        tg_embedded_close(store);
         return err;
     }
     *ret = store;
     return TG_OK;
 }
 
-void tg_store_close(struct tg_store *store)
+void tg_embedded_close(struct tg_store *store)
 {
     if (store == NULL)
         return;
@@ -183,26 +221,4 @@ void tg_store_close(struct tg_store *store)
     if (store->folder_fd >= 0)
         (void)close(store->folder_fd);
     free(store);
-}
-
-uint32_t tg_store_segment(const struct tg_store *store)
-{
-    return store->open.number;
-}
-
-uint64_t tg_store_last_event(const struct tg_store *store)
-{
-    return store->sequence;
-}
-
-void tg_store_count(const struct tg_store *store, struct tg_store_counts *ret)
-{
-    *ret = (struct tg_store_counts){
-        .claims_live = atomic_load(&store->live),
-        .claims_in_flight = atomic_load(&store->in_flight),
-        .claims_unknown = atomic_load(&store->unknown),
-        .events = atomic_load(&store->events),
-        .segments = atomic_load(&store->segments),
-        .bytes = atomic_load(&store->sealed_bytes) + atomic_load(&store->open_bytes),
-    };
 }
