@@ -1,18 +1,24 @@
 /*
- * keeper_bench.c - a closed loop of admit and settle pairs over one gate link.
+ * keeper_bench.c - admit and settle pairs over one gate link, as fast as answers come or at a rate.
  *
- * Promises: every pair has a fresh key, and ends only when its SETTLE is answered OK; prints pairs
- * a second, the latency of single questions, and the committer's CPU for a pair as the keeper
- * itself counts it. Makes a partner, a key and a route of its own on the keeper that it is shown.
+ * Promises: every pair has a fresh key, and ends only when its SETTLE is answered OK; prints one JSON
+ * line: pairs a second, the latency of single questions, and the committer's CPU for a pair as the keeper
+ * itself counts it. With RATE an open loop: pairs arrive at random moments of that mean rate, a SETTLE is
+ * due 20 ms after its ADMIT was answered, and a question's latency counts from when it was due. With
+ * PARTNERS, pairs belong to the partners 1 to PARTNERS, which hold keys of the same numbers; without, to
+ * a partner that it makes. `begin` and `end` are printed around the measured time.
  * Does not: start a keeper, pin a processor, or judge the numbers.
  *
- *   keeper_bench GATE_SOCKET ADMIN_SOCKET IN_FLIGHT SECONDS
+ *   keeper_bench GATE_SOCKET ADMIN_SOCKET IN_FLIGHT SECONDS [RATE [PARTNERS]]    RATE 0: as fast as answers come
  */
 #include <errno.h>
 #include <jansson.h>
+#include <math.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -26,6 +32,7 @@
 
 #define SAMPLES_MAX (16u * 1024u * 1024u)
 #define ANSWER_BYTES 600 /* a usual answer of a payment API */
+#define UPSTREAM_US 20000 /* how long a payment is away, at a fixed rate */
 #define INPUT_BYTES (8u * 1024u * 1024u)
 
 struct slot {
@@ -46,6 +53,13 @@ struct bench {
     uint64_t pairs;
     uint32_t partner;
     uint32_t credential;
+    uint64_t partners; /* 0: the one above */
+    uint64_t chance;   /* state of a generator that need not be secret */
+    uint16_t waiting[TG_LINK_SLOTS]; /* slots whose SETTLE is not due yet, in order */
+    uint32_t waiting_head;
+    uint32_t waiting_count;
+    uint16_t idle[TG_LINK_SLOTS];
+    uint32_t idle_count;
     uint8_t answer[ANSWER_BYTES];
 };
 
@@ -156,6 +170,14 @@ static void set_up(struct bench *bench, const char *admin)
     struct tg_span hash = tg_buf_span(&hex);
     struct tg_span name = tg_span_sub(hash, 0, 16);
     bench->fd = connect_to(admin);
+    ask_operator(bench, "{'command':'route.set','arguments':{'route':'bench','credential':'Bearer bench'}}", name,
+                 hash);
+    if (bench->partners > 0) {
+        close(bench->fd);
+        bench->in.len = 0;
+        bench->in_at = 0;
+        return;
+    }
     bench->partner = (uint32_t)ask_operator(bench, "{'command':'partner.add','arguments':{'name':'$'}}", name, hash);
     ask_operator(bench,
                  "{'command':'limit.set','arguments':{'partner':'$','environment':'test','currency':'EUR',"
@@ -166,8 +188,6 @@ static void set_up(struct bench *bench, const char *admin)
         "{'command':'key.create','arguments':{'partner':'$','environment':'test','operations':['*'],"
         "'prefix':'tgk_test_aaaaaaaa','hash':'#'}}",
         name, hash);
-    ask_operator(bench, "{'command':'route.set','arguments':{'route':'bench','credential':'Bearer bench'}}", name,
-                 hash);
     close(bench->fd);
     bench->in.len = 0;
     bench->in_at = 0;
@@ -175,14 +195,23 @@ static void set_up(struct bench *bench, const char *admin)
 
 /* ---- load ---- */
 
-static void admit(struct bench *bench, uint16_t number)
+static uint64_t chance(struct bench *bench)
+{
+    bench->chance ^= bench->chance << 13;
+    bench->chance ^= bench->chance >> 7;
+    bench->chance ^= bench->chance << 17;
+    return bench->chance;
+}
+
+static void admit(struct bench *bench, uint16_t number, int64_t due_us)
 {
     struct slot *slot = &bench->slots[number];
+    uint32_t partner = bench->partners == 0 ? bench->partner : 1 + (uint32_t)(chance(bench) % bench->partners);
     struct tg_admit message = {
         .flags = TG_FLAG_MONEY_MOVING | TG_FLAG_HAS_KEY | TG_FLAG_HAS_AMOUNT | TG_FLAG_HAS_PAYEE,
         .environment = TG_ENVIRONMENT_TEST,
-        .partner = bench->partner,
-        .credential = bench->credential,
+        .partner = partner,
+        .credential = bench->partners == 0 ? bench->credential : partner,
         .wait_ms = 10000,
         .ttl_s = 86400,
         .amount_minor = 1,
@@ -202,12 +231,12 @@ static void admit(struct bench *bench, uint16_t number)
     memcpy(message.fingerprint, message.key_digest, sizeof(message.fingerprint));
     memset(message.payee, 7, sizeof(message.payee));
     memset(message.address, 8, sizeof(message.address));
-    slot->asked_us = tg_clock_monotonic_us();
+    slot->asked_us = due_us;
     slot->settling = false;
     tg_admit_write(&bench->out, number, 0, &message);
 }
 
-static void settle(struct bench *bench, uint16_t number)
+static void settle(struct bench *bench, uint16_t number, int64_t due_us)
 {
     struct slot *slot = &bench->slots[number];
     struct tg_settle message = {
@@ -219,16 +248,17 @@ static void settle(struct bench *bench, uint16_t number)
         .answer = tg_span(bench->answer, sizeof(bench->answer)),
     };
     memcpy(message.request_id, slot->request_id, sizeof(message.request_id));
-    slot->asked_us = tg_clock_monotonic_us();
+    slot->asked_us = due_us;
     slot->settling = true;
     tg_settle_write(&bench->out, number, 0, &message);
 }
 
-static void take(struct bench *bench, const struct tg_frame *frame, bool more)
+/* Reads an answer. True: it was a SETTLE's, and the pair is done. */
+static bool take(struct bench *bench, const struct tg_frame *frame, int64_t now_us)
 {
     struct slot *slot = &bench->slots[frame->slot % TG_LINK_SLOTS];
     if (bench->sample_count < SAMPLES_MAX) {
-        bench->samples_us[bench->sample_count++] = (uint32_t)(tg_clock_monotonic_us() - slot->asked_us);
+        bench->samples_us[bench->sample_count++] = (uint32_t)(now_us - slot->asked_us);
     }
     if (!slot->settling) {
         struct tg_admit_answer answer;
@@ -236,17 +266,14 @@ static void take(struct bench *bench, const struct tg_frame *frame, bool more)
             fail("an ADMIT was refused");
         }
         slot->ticket = answer.ticket;
-        settle(bench, frame->slot);
-        return;
+        return false;
     }
     struct tg_settle_answer answer;
     if (tg_settle_answer_read(frame->body, &answer) != TG_OK || answer.reason != 0) {
         fail("a SETTLE was refused");
     }
     bench->pairs++;
-    if (more) {
-        admit(bench, frame->slot);
-    }
+    return true;
 }
 
 /* One counter of the keeper's own. */
@@ -262,25 +289,83 @@ static uint64_t counter(struct bench *bench, const char *name)
     return at == NULL ? 0 : strtoull(at + strlen(name), NULL, 10);
 }
 
-static void run(struct bench *bench, uint16_t in_flight, int64_t run_us)
+static void run_closed(struct bench *bench, uint16_t in_flight, int64_t run_us)
 {
     int64_t end_us = tg_clock_monotonic_us() + run_us;
-    uint64_t begun = 0;
+    uint64_t begun = in_flight;
     for (uint16_t number = 0; number < in_flight; number++) {
-        admit(bench, number);
-        begun++;
+        admit(bench, number, tg_clock_monotonic_us());
     }
     while (bench->pairs < begun) {
         send_all(bench->fd, &bench->out);
         struct tg_frame frame;
         for (bool got = next_frame(bench, true, &frame); got; got = next_frame(bench, false, &frame)) {
-            bool more = tg_clock_monotonic_us() < end_us;
-            bool settled = bench->slots[frame.slot % TG_LINK_SLOTS].settling;
-            take(bench, &frame, more);
-            begun += settled && more;
+            int64_t now_us = tg_clock_monotonic_us();
+            if (!take(bench, &frame, now_us)) {
+                settle(bench, frame.slot, now_us);
+            } else if (now_us < end_us) {
+                admit(bench, frame.slot, now_us);
+                begun++;
+            }
             if (bench->out.len > bench->out.cap / 2) {
                 break;
             }
+        }
+    }
+}
+
+/* Asks what is due; when the next is, or far away. */
+static int64_t ask_due(struct bench *bench, int64_t *arrival_us, int64_t end_us, double mean_us)
+{
+    int64_t now_us = tg_clock_monotonic_us();
+    while (bench->waiting_count > 0) {
+        uint16_t number = bench->waiting[bench->waiting_head];
+        if (bench->slots[number].asked_us > now_us) {
+            break;
+        }
+        bench->waiting_head = (bench->waiting_head + 1) % TG_LINK_SLOTS;
+        bench->waiting_count--;
+        settle(bench, number, bench->slots[number].asked_us);
+    }
+    while (*arrival_us <= now_us && *arrival_us < end_us && bench->idle_count > 0) {
+        admit(bench, bench->idle[--bench->idle_count], *arrival_us);
+        *arrival_us += (int64_t)(-log(((double)(chance(bench) >> 11) + 1) / 9007199254740993.0) * mean_us);
+    }
+    int64_t next_us = *arrival_us < end_us && bench->idle_count > 0 ? *arrival_us : INT64_MAX;
+    if (bench->waiting_count > 0 && bench->slots[bench->waiting[bench->waiting_head]].asked_us < next_us) {
+        next_us = bench->slots[bench->waiting[bench->waiting_head]].asked_us;
+    }
+    return next_us;
+}
+
+static void run_open(struct bench *bench, uint64_t rate, int64_t run_us)
+{
+    int64_t arrival_us = tg_clock_monotonic_us();
+    int64_t end_us = arrival_us + run_us;
+    bench->idle_count = 0;
+    for (uint16_t number = 0; number < TG_LINK_SLOTS; number++) {
+        bench->idle[bench->idle_count++] = number;
+    }
+    while (arrival_us < end_us || bench->idle_count < TG_LINK_SLOTS) {
+        int64_t next_us = ask_due(bench, &arrival_us, end_us, 1e6 / (double)rate);
+        if (bench->out.len > 0) {
+            send_all(bench->fd, &bench->out);
+        }
+        int64_t left_us = next_us == INT64_MAX ? 100000 : next_us - tg_clock_monotonic_us();
+        struct pollfd link = {.fd = bench->fd, .events = POLLIN};
+        const struct timespec wait = {0, left_us > 0 ? (left_us < 100000 ? left_us : 100000) * 1000 : 0};
+        if (ppoll(&link, 1, &wait, NULL) <= 0) {
+            continue;
+        }
+        struct tg_frame frame;
+        while (next_frame(bench, false, &frame)) {
+            int64_t now_us = tg_clock_monotonic_us();
+            if (take(bench, &frame, now_us)) {
+                bench->idle[bench->idle_count++] = frame.slot;
+                continue;
+            }
+            bench->slots[frame.slot].asked_us = now_us + UPSTREAM_US;
+            bench->waiting[(bench->waiting_head + bench->waiting_count++) % TG_LINK_SLOTS] = frame.slot;
         }
     }
 }
@@ -292,14 +377,42 @@ static int order(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
+static bool arguments(int argc, char *argv[], struct bench *bench, uint64_t numbers[3])
+{
+    static const uint64_t most[4] = {TG_LINK_SLOTS, 3600, 1000000, UINT32_MAX};
+    uint64_t *to[4] = {&numbers[0], &numbers[1], &numbers[2], &bench->partners};
+    for (int i = 3; i < argc && i < 7; i++) {
+        if (tg_daemon_number(argv[i], most[i - 3], to[i - 3]) != TG_OK) {
+            return false;
+        }
+    }
+    return argc >= 5 && argc <= 7 && numbers[0] > 0;
+}
+
+static void greet(struct bench *bench, const char *path)
+{
+    struct tg_frame frame;
+    const struct tg_hello hello = {.protocol = TG_FRAME_VERSION, .pid = (uint32_t)getpid()};
+    bench->fd = connect_to(path);
+    tg_hello_write(&bench->out, TG_FRAME_HELLO, &hello);
+    send_all(bench->fd, &bench->out);
+    if (!next_frame(bench, true, &frame)) {
+        fail("no answer");
+    }
+}
+
+static void mark(const char *word)
+{
+    printf("%s\n", word);
+    fflush(stdout);
+}
+
 int main(int argc, char *argv[])
 {
-    uint64_t in_flight = 0;
-    uint64_t seconds = 0;
     static struct bench bench;
-    if (argc != 5 || tg_daemon_number(argv[3], TG_LINK_SLOTS, &in_flight) != TG_OK || in_flight == 0 ||
-        tg_daemon_number(argv[4], 3600, &seconds) != TG_OK) {
-        fail("usage: keeper_bench GATE_SOCKET ADMIN_SOCKET IN_FLIGHT SECONDS");
+    uint64_t numbers[3] = {0, 0, 0}; /* in flight, seconds, rate */
+    if (!arguments(argc, argv, &bench, numbers)) {
+        fail("usage: keeper_bench GATE_SOCKET ADMIN_SOCKET IN_FLIGHT SECONDS [RATE [PARTNERS]]");
     }
     bench.in = tg_buf(malloc(INPUT_BYTES), INPUT_BYTES);
     bench.out = tg_buf(malloc(INPUT_BYTES), INPUT_BYTES);
@@ -307,27 +420,31 @@ int main(int argc, char *argv[])
     if (bench.in.ptr == NULL || bench.out.ptr == NULL || bench.samples_us == NULL) {
         fail("no memory");
     }
-    set_up(&bench, argv[2]);
-    bench.fd = connect_to(argv[1]);
-    const struct tg_hello hello = {.protocol = TG_FRAME_VERSION, .pid = (uint32_t)getpid()};
-    tg_hello_write(&bench.out, TG_FRAME_HELLO, &hello);
-    send_all(bench.fd, &bench.out);
-    struct tg_frame frame;
-    if (!next_frame(&bench, true, &frame)) {
-        fail("no answer");
+    if (tg_random((uint8_t *)&bench.chance, sizeof(bench.chance)) != TG_OK || bench.chance == 0) {
+        fail("no randomness");
     }
+    prctl(PR_SET_TIMERSLACK, 1);
+    set_up(&bench, argv[2]);
+    greet(&bench, argv[1]);
     uint64_t cpu_us = counter(&bench, "\ntollgate_keeper_committer_cpu_microseconds_total ");
     uint64_t batches = counter(&bench, "\ntollgate_keeper_batch_works_count ");
+    mark("begin");
     int64_t begun_us = tg_clock_monotonic_us();
-    run(&bench, (uint16_t)in_flight, (int64_t)seconds * 1000000);
+    if (numbers[2] == 0) {
+        run_closed(&bench, (uint16_t)numbers[0], (int64_t)numbers[1] * 1000000);
+    } else {
+        run_open(&bench, numbers[2], (int64_t)numbers[1] * 1000000);
+    }
     double took_s = (double)(tg_clock_monotonic_us() - begun_us) / 1e6;
+    mark("end");
     cpu_us = counter(&bench, "\ntollgate_keeper_committer_cpu_microseconds_total ") - cpu_us;
     batches = counter(&bench, "\ntollgate_keeper_batch_works_count ") - batches;
     qsort(bench.samples_us, bench.sample_count, sizeof(uint32_t), order);
-    printf("in flight %llu: %.0f pairs/s, question p50 %.2f ms, p99 %.2f ms, committer %.1f us a pair, %.0f works a "
-           "batch\n",
-           (unsigned long long)in_flight, (double)bench.pairs / took_s,
-           bench.samples_us[bench.sample_count / 2] / 1e3, bench.samples_us[bench.sample_count * 99 / 100] / 1e3,
+    printf("{\"in_flight\":%llu,\"rate_asked\":%llu,\"pairs\":%llu,\"rate\":%.0f,\"p50_us\":%u,\"p99_us\":%u,"
+           "\"max_us\":%u,\"committer_us\":%.2f,\"works_a_batch\":%.1f}\n",
+           (unsigned long long)numbers[0], (unsigned long long)numbers[2], (unsigned long long)bench.pairs,
+           (double)bench.pairs / took_s, bench.samples_us[bench.sample_count / 2],
+           bench.samples_us[bench.sample_count * 99 / 100], bench.samples_us[bench.sample_count - 1],
            (double)cpu_us / (double)bench.pairs, 2.0 * (double)bench.pairs / (double)(batches == 0 ? 1 : batches));
     return 0;
 }
