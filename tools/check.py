@@ -20,6 +20,8 @@ import lint  # noqa: E402
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FUZZ_SECONDS = 4
 SANITIZE = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
+# Run a second time on the sanitized build: the daemons whole, with what real links and kills do to them.
+SANITIZED_SUITES = ["sealer", "keeper", "refpay"]
 SUITES = ["sealer", "keeper", "refpay", "cli", "gate", "stripe", "story"]
 
 
@@ -111,7 +113,7 @@ def step_fuzz(tally, folder, seconds, only=None):
                   time.time() - begin, output[-3000:])
 
 
-def step_pytest(tally, suite, environment):
+def step_pytest(tally, suite, environment, more=""):
     if not os.path.isdir(f"{ROOT}/test/{suite}"):
         return
     begin = time.time()
@@ -130,7 +132,7 @@ def step_pytest(tally, suite, environment):
         failed = 1
     if status not in (0, 1) and not failed:
         failed = 1
-    tally.add(f"{suite} tests", passed, failed, skipped, time.time() - begin, output)
+    tally.add(f"{suite} tests{more}", passed, failed, skipped, time.time() - begin, output)
 
 
 def main():
@@ -160,6 +162,8 @@ def main():
     if {"clang", "fuzz"} & set(wanted) and step_build(tally, "build-clang", "clang", sanitized):
         if "clang" in wanted:
             step_unit(tally, "build-clang")
+        for suite in SANITIZED_SUITES if "clang" in wanted else []:
+            step_pytest(tally, suite, dict(SANITIZE, TOLLGATE_BUILD=f"{ROOT}/build-clang"), ", sanitized")
         if "fuzz" in wanted:
             step_fuzz(tally, "build-clang", FUZZ_SECONDS)
     if not os.environ.get("TOLLGATE_DATA"):
