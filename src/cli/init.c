@@ -190,6 +190,9 @@ static enum tg_err folders_make(const struct tg_instance *instance)
             err = tg_folder_make(tg_instance_path(instance, folders[i].name, path), folders[i].mode, owner);
         }
     }
+    if (err == TG_OK) {
+        err = tg_service_pid_files(instance);
+    }
     return err == TG_OK ? tg_service_logs(instance) : err;
 }
 

@@ -170,6 +170,10 @@ pid_t tg_program_start(const struct tg_program_line *line, const char *output, c
         char *words[TG_PROGRAM_WORDS_MAX + 1];
 
         memcpy(words, line->words, sizeof(words));
+        /* Services need no set-uid program; nginx's workers have no other way to be told. */
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+            _exit(126);
+        }
         child_become(entry);
         child_output(fd);
         (void)execv(line->path, words);

@@ -36,7 +36,7 @@ void tg_program_pair(struct tg_program_line *line, const char *option, const cha
 
 /*
  * Starts it. output: a file that stdout and stderr go to (appended), or NULL to keep ours. user: name of the user
- * to become first, or NULL. Returns the pid, or -1 (complained).
+ * to become first, or NULL. It and what it starts get no new privileges. Returns the pid, or -1 (complained).
  */
 pid_t tg_program_start(const struct tg_program_line *line, const char *output, const char *user);
 

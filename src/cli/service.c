@@ -250,11 +250,29 @@ static bool keeper_answers(const struct tg_instance *instance)
     return answers;
 }
 
+/* Under a service manager the socket is older than the sealer: then the keeper, its only peer, knows. */
+static bool keeper_has_sealer(const struct tg_instance *instance)
+{
+    struct tg_admin admin;
+    json_t *result = NULL;
+    char why[200];
+    bool up = false;
+
+    if (tg_service_pid(instance, TG_SERVICE_SEALER) != 0 && tg_admin_open(instance, true, &admin) == TG_OK) {
+        if (tg_admin_try(&admin, "status", NULL, &result, why, sizeof(why)) == TG_OK) {
+            up = json_is_true(json_object_get(json_object_get(result, "sealer"), "up"));
+        }
+        json_decref(result);
+        tg_admin_close(&admin);
+    }
+    return up;
+}
+
 bool tg_service_ready(const struct tg_instance *instance, enum tg_service service)
 {
     switch (service) {
     case TG_SERVICE_SEALER:
-        return sealer_serves(instance);
+        return sealer_serves(instance) || keeper_has_sealer(instance);
     case TG_SERVICE_KEEPER:
         return keeper_answers(instance);
     case TG_SERVICE_REFPAY:
@@ -326,6 +344,25 @@ enum tg_err tg_service_logs(const struct tg_instance *instance)
         err = tg_user_find(users[i], &owner);
         if (err == TG_OK) {
             err = tg_file_touch(tg_instance_path(instance, names[i], path), 0640, owner);
+        }
+    }
+    return err;
+}
+
+enum tg_err tg_service_pid_files(const struct tg_instance *instance)
+{
+    const char *const names[] = {"run/sealer.pid", "run/keeper.pid"};
+    const char *const users[] = {instance->sealer_user, instance->keeper_user};
+    char path[TG_PATH_BYTES_MAX];
+    enum tg_err err = TG_OK;
+    size_t i;
+
+    for (i = 0; err == TG_OK && i < sizeof(names) / sizeof(names[0]); i++) {
+        struct tg_owner owner;
+
+        err = tg_user_find(users[i], &owner);
+        if (err == TG_OK) {
+            err = tg_file_touch(tg_instance_path(instance, names[i], path), 0644, owner);
         }
     }
     return err;

@@ -49,6 +49,9 @@ pid_t tg_service_pid(const struct tg_instance *instance, enum tg_service service
 /* Makes the log files that are missing, owned by who writes them. */
 TG_MUST_CHECK enum tg_err tg_service_logs(const struct tg_instance *instance);
 
+/* Makes the daemons' pid files that are missing, so that a daemon that never was root can lock its own. */
+TG_MUST_CHECK enum tg_err tg_service_pid_files(const struct tg_instance *instance);
+
 /* Something listens at "ADDRESS:PORT" now. */
 bool tg_address_answers(const char *address);
 

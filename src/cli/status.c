@@ -3,9 +3,11 @@
  */
 #include "cli/admin.h"
 #include "cli/command.h"
+#include "cli/guard.h"
 #include "cli/service.h"
 #include "cli/table.h"
 
+#include <pwd.h>
 
 #define STATUS_WAIT_MOST_S 600
 #define STATUS_TICK_MS 50
@@ -19,10 +21,34 @@ const struct tg_option tg_options_status[] = {
 };
 
 struct status {
-    json_t *services; /* rows: service, pid, answers */
+    json_t *services; /* rows: service, pid, answers, and what the kernel says of it */
     json_t *keeper;   /* its own words, or NULL */
     bool all;         /* everything that is wanted answers */
 };
+
+/* Of nginx a worker is shown: the master reads configuration, the workers meet the world. */
+static json_t *service_row(const struct tg_instance *instance, enum tg_service service, bool answers)
+{
+    static const char *const filters[] = {"none", "strict", "filter"};
+    pid_t pid = tg_service_pid(instance, service);
+    pid_t shown = service == TG_SERVICE_NGINX && pid != 0 ? tg_guard_child(pid) : pid;
+    json_t *row = json_pack("{s:s, s:i, s:b}", "service", tg_service_name(service), "pid", (int)pid, "answers",
+                            answers ? 1 : 0);
+    const struct passwd *entry;
+    struct tg_guard guard;
+
+    if (row == NULL || shown == 0 || tg_guard_read(shown, &guard) != TG_OK) {
+        return row;
+    }
+    entry = getpwuid(guard.uid);
+    (void)json_object_set_new(row, "user", entry == NULL ? json_integer(guard.uid) : json_string(entry->pw_name));
+    (void)json_object_set_new(row, "no_new_privs", json_boolean(guard.no_new_privs));
+    (void)json_object_set_new(row, "seccomp", json_string(filters[guard.seccomp > 2 || guard.seccomp < 0
+                                                                      ? 2
+                                                                      : guard.seccomp]));
+    (void)json_object_set_new(row, "capabilities", json_sprintf("%llx", (unsigned long long)guard.capabilities));
+    return row;
+}
 
 static void status_ask(const struct tg_instance *instance, struct status *ret)
 {
@@ -41,10 +67,7 @@ static void status_ask(const struct tg_instance *instance, struct status *ret)
         }
         answers = tg_service_ready(instance, (enum tg_service)service);
         ret->all = ret->all && answers;
-        (void)json_array_append_new(
-            ret->services, json_pack("{s:s, s:i, s:b}", "service", tg_service_name((enum tg_service)service), "pid",
-                                     (int)tg_service_pid(instance, (enum tg_service)service), "answers",
-                                     answers ? 1 : 0));
+        (void)json_array_append_new(ret->services, service_row(instance, (enum tg_service)service, answers));
     }
     if (tg_admin_open(instance, true, &admin) == TG_OK) {
         if (tg_admin_try(&admin, "status", NULL, &ret->keeper, why, sizeof(why)) != TG_OK) {
@@ -81,7 +104,8 @@ static void members_say(const json_t *object, const char *before)
 
 static void status_say(const struct tg_instance *instance, const struct status *status)
 {
-    static const char *const columns[] = {"service", "pid", "answers", NULL};
+    static const char *const columns[] = {"service", "pid",     "answers",      "user",
+                                          "seccomp", "no_new_privs", "capabilities", NULL};
 
     (void)printf("instance  %s\npayments  https://%s\nstatus    http://%s/tollgate/status\n", instance->dir,
                  instance->listen, instance->status_listen);

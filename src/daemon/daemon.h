@@ -45,7 +45,8 @@ void tg_daemon_pid_unlock(int fd);
 /*
  * A non-blocking, close-on-exec listening stream socket at path, mode 0600, owned by `owner` when that is
  * another uid than ours. A socket that stands there is unlinked first (the pid lock makes that safe);
- * anything else there is TG_ERR_DENIED.
+ * anything else there is TG_ERR_DENIED. Where the service manager has handed us a socket that is bound at this
+ * path (LISTEN_FDS, sd_listen_fds(3)), that one is taken as it is: its unit says who owns it.
  */
 TG_MUST_CHECK enum tg_err tg_daemon_listen(const char *path, uid_t owner, int *fd);
 
@@ -71,6 +72,9 @@ TG_MUST_CHECK enum tg_err tg_daemon_drop(const struct tg_daemon_user *user);
  * Call after tg_daemon_drop, which resets some of it.
  */
 TG_MUST_CHECK enum tg_err tg_daemon_harden(void);
+
+/* A user of an option: its uid, or its name. TG_ERR_INPUT otherwise. */
+TG_MUST_CHECK enum tg_err tg_daemon_uid(const char *text, uid_t *ret);
 
 /* A decimal number of an option, 0..max, nothing before or behind it. TG_ERR_INPUT otherwise. */
 TG_MUST_CHECK enum tg_err tg_daemon_number(const char *text, uint64_t max, uint64_t *ret);

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "daemon/daemon.h"
@@ -68,9 +69,65 @@ static void test_bad_paths(void **state)
     assert_int_equal(tg_daemon_listen("", TG_DAEMON_UID_NONE, &listener), TG_ERR_DENIED);
 }
 
+/* What a service manager does before exec: a bound socket as descriptor 3, named in the environment. */
+static int take_handed_over(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    char pid[16];
+    int listener = -1;
+    int bound = socket(AF_UNIX, SOCK_STREAM, 0);
+    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    if (bind(bound, (struct sockaddr *)&address, sizeof(address)) != 0 || dup2(bound, 3) != 3) {
+        return 1;
+    }
+    snprintf(pid, sizeof(pid), "%d", (int)getpid());
+    if (setenv("LISTEN_PID", pid, 1) != 0 || setenv("LISTEN_FDS", "1", 1) != 0) {
+        return 2;
+    }
+    /* Bound, but not listening: not taken, and replaced as any stale one. */
+    if (tg_daemon_listen(path, TG_DAEMON_UID_NONE, &listener) != TG_OK || listener == 3) {
+        return 3;
+    }
+    close(listener);
+    unlink(path);
+    close(3);
+    bound = socket(AF_UNIX, SOCK_STREAM, 0);
+    if (bind(bound, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(bound, 1) != 0 ||
+        (bound != 3 && dup2(bound, 3) != 3)) {
+        return 4;
+    }
+    if (tg_daemon_listen(path, TG_DAEMON_UID_NONE, &listener) != TG_OK || listener != 3 ||
+        fcntl(3, F_GETFD) != FD_CLOEXEC || (fcntl(3, F_GETFL) & O_NONBLOCK) == 0) {
+        return 5;
+    }
+    /* Of another process: not ours. */
+    return setenv("LISTEN_PID", "1", 1) != 0 || tg_daemon_listen(path, TG_DAEMON_UID_NONE, &listener) != TG_OK ||
+                   listener == 3
+               ? 6
+               : 0;
+}
+
+static void test_handed_over(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/tollgate-handed-XXXXXX";
+    int status = -1;
+    close(mkstemp(path));
+    unlink(path);
+    pid_t child = fork();
+    if (child == 0) {
+        _exit(take_handed_over(path));
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    unlink(path);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_handed_over),
         cmocka_unit_test(test_listen),
         cmocka_unit_test(test_bad_paths),
     };

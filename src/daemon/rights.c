@@ -79,6 +79,23 @@ enum tg_err tg_daemon_harden(void)
     return TG_OK;
 }
 
+enum tg_err tg_daemon_uid(const char *text, uid_t *ret)
+{
+    struct tg_daemon_user user;
+    uint64_t number = 0;
+    *ret = TG_DAEMON_UID_NONE;
+    /* The highest uid is TG_DAEMON_UID_NONE and nobody's. */
+    if (tg_daemon_number(text, UINT32_MAX - 1, &number) == TG_OK) {
+        *ret = (uid_t)number;
+        return TG_OK;
+    }
+    if (text[0] == '\0' || (text[0] >= '0' && text[0] <= '9') || tg_daemon_user_find(text, &user) != TG_OK) {
+        return TG_ERR_INPUT;
+    }
+    *ret = user.uid;
+    return TG_OK;
+}
+
 enum tg_err tg_daemon_number(const char *text, uint64_t max, uint64_t *ret)
 {
     struct tg_span digits = tg_span_string(text);

@@ -46,6 +46,15 @@ static void test_users(void **state)
     assert_int_equal(user.uid, 0);
     assert_int_equal(tg_daemon_user_find("no such user here", &user), TG_ERR_ABSENT);
     assert_true(user.uid == TG_DAEMON_UID_NONE);
+    uid_t uid = 7;
+    assert_int_equal(tg_daemon_uid("root", &uid), TG_OK);
+    assert_int_equal(uid, 0);
+    assert_int_equal(tg_daemon_uid("4294967294", &uid), TG_OK);
+    assert_true(uid == UINT32_MAX - 1);
+    assert_int_equal(tg_daemon_uid("4294967295", &uid), TG_ERR_INPUT);
+    assert_int_equal(tg_daemon_uid("no such user here", &uid), TG_ERR_INPUT);
+    assert_int_equal(tg_daemon_uid("", &uid), TG_ERR_INPUT);
+    assert_true(uid == TG_DAEMON_UID_NONE);
 }
 
 /* In a child, since there is no way back. */

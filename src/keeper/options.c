@@ -38,8 +38,8 @@ static const struct option_rule rules[] = {
     {"--user", PATH, AT(user), 0, false},
     {"--log", PATH, AT(log), 0, false},
     {"--pid", PATH, AT(pid), 0, false},
-    {"--gate-uid", USER_ID, AT(gate_uid), UINT32_MAX - 1, false},
-    {"--admin-uid", USER_ID, AT(admin_uid), UINT32_MAX - 1, false},
+    {"--gate-uid", USER_ID, AT(gate_uid), 0, false},
+    {"--admin-uid", USER_ID, AT(admin_uid), 0, false},
     {"--segment-rows", NUMBER, AT(segment_rows), 100000000, false},
     {"--segment-seconds", NUMBER, AT(segment_seconds), SECONDS_MAX, false},
     {"--retention-days", NUMBER, AT(retention_days), DAYS_MAX, false},
@@ -72,15 +72,18 @@ static enum tg_err take(const struct option_rule *rule, const char *text, struct
         memcpy(at, &text, sizeof(text));
         return TG_OK;
     }
+    if (rule->kind == USER_ID) {
+        uid_t uid = TG_DAEMON_UID_NONE;
+        if (tg_daemon_uid(text, &uid) != TG_OK) {
+            return refuse("is not a user", rule->name);
+        }
+        memcpy(at, &uid, sizeof(uid));
+        return TG_OK;
+    }
     if (tg_daemon_number(text, rule->max, &number) != TG_OK) {
         return refuse("is not a number that makes sense", rule->name);
     }
-    if (rule->kind == USER_ID) {
-        uid_t uid = (uid_t)number;
-        memcpy(at, &uid, sizeof(uid));
-    } else {
-        memcpy(at, &number, sizeof(number));
-    }
+    memcpy(at, &number, sizeof(number));
     return TG_OK;
 }
 

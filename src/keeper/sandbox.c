@@ -11,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
+#include "daemon/landlock.h"
 #include "daemon/log.h"
 
 #include "base/banned.h"
@@ -25,6 +26,8 @@
 #ifndef UNDER_SANITIZER
 #define UNDER_SANITIZER 0
 #endif
+
+#define FOLDER_BYTES_MAX 4096
 
 static const int allowed[] = {
     /* memory and threads (they are made before, but libc may make an arena) */
@@ -81,6 +84,28 @@ static int fill(scmp_filter_ctx filter)
         bad = allow_if(filter, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), SCMP_CMP_NE, AF_UNIX);
     }
     return bad == 0 ? seccomp_load(filter) : bad;
+}
+
+enum tg_err tg_sandbox_paths(const char *store, const char *log)
+{
+    char folder[FOLDER_BYTES_MAX];
+    const struct tg_landlock_rule rules[] = {
+        {store, TG_LANDLOCK_CHANGE},
+        /* actor.c: the login of an operator, and libc's tables and libraries that it is looked up with */
+        {"/proc", TG_LANDLOCK_READ},
+        {"/etc/passwd", TG_LANDLOCK_READ},
+        {"/etc/nsswitch.conf", TG_LANDLOCK_READ},
+        {"/etc/ld.so.cache", TG_LANDLOCK_READ},
+        {"/lib", TG_LANDLOCK_READ},
+        {"/usr/lib", TG_LANDLOCK_READ},
+        /* SQLite's and OpenSSL's randomness where getrandom is not asked */
+        {"/dev/urandom", TG_LANDLOCK_READ},
+        {folder, TG_LANDLOCK_WRITE},
+    };
+    size_t count = sizeof(rules) / sizeof(rules[0]);
+    int level = 0;
+    enum tg_err err = log == NULL ? TG_OK : tg_landlock_folder(log, folder, sizeof(folder));
+    return err != TG_OK ? err : tg_landlock_enter(rules, log == NULL ? count - 1 : count, &level);
 }
 
 enum tg_err tg_sandbox_enter(void)

@@ -213,6 +213,14 @@ static void take_segment_key(void *user, uint8_t status, struct tg_span output)
     tg_log_say(TG_LOG_INFO, "sealer_ready", "connected");
 }
 
+static void take_guard(void *user, uint8_t status, struct tg_span output)
+{
+    struct tg_sealer_link *sealer = user;
+    struct tg_buf guard = tg_buf(sealer->guard, sizeof(sealer->guard) - 1);
+    tg_buf_put(&guard, tg_span_sub(output, 0, status == TG_SEAL_DONE ? guard.cap : 0));
+    sealer->guard[guard.len] = '\0';
+}
+
 static void on_connect(uv_connect_t *request, int status)
 {
     struct tg_sealer_link *sealer = request->data;
@@ -228,7 +236,9 @@ static void on_connect(uv_connect_t *request, int status)
     struct tg_seal_work make = {.operation = TG_SEAL_KEY_MAKE,
                                 .key = TG_SEAL_KEY_SEGMENT + sealer->segment(sealer->user)};
     tg_sealer_begin(sealer);
+    struct tg_seal_work guard = {.operation = TG_SEAL_GUARD};
     tg_sealer_add(sealer, &make, take_segment_key, sealer);
+    tg_sealer_add(sealer, &guard, take_guard, sealer);
     tg_sealer_send(sealer, NULL, NULL);
 }
 

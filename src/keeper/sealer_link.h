@@ -14,6 +14,8 @@
 #include "wire/seal.h"
 
 #define TG_SEALER_RETRY_MS 50
+/* What the sealer says of its guards; longer is cut. */
+#define TG_SEALER_GUARD_BYTES_MAX 256
 /* A sealer that does not answer a frame of memory work for so long hangs; the link is made anew. */
 #define TG_SEALER_ANSWER_MS 5000
 /* A status of our own beside enum tg_seal_status: the link went before the result came. */
@@ -69,6 +71,7 @@ struct tg_sealer_link {
     struct tg_sealer_ask *asks;
     struct tg_sealer_ask **asks_tail;
     size_t ask_bytes;
+    char guard[TG_SEALER_GUARD_BYTES_MAX]; /* wire/seal.h, TG_SEAL_GUARD: of the sealer that was last there */
 };
 
 TG_MUST_CHECK enum tg_err tg_sealer_start(struct tg_sealer_link *sealer);

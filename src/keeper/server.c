@@ -235,6 +235,10 @@ static enum tg_err start(struct tg_keeper *keeper, int gate_fd, int admin_fd)
         return TG_ERR_DOWN;
     }
     tg_rotation_bind(keeper);
+    err = tg_sandbox_paths(keeper->options.store, keeper->options.log);
+    if (err != TG_OK) {
+        return err;
+    }
     err = tg_committer_start(&keeper->committer, &keeper->loop);
     if (err == TG_OK) {
         err = tg_sandbox_enter();

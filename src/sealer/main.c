@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/daemon.h"
+#include "daemon/landlock.h"
 #include "daemon/log.h"
 #include "sealer/options.h"
 #include "sealer/sandbox.h"
@@ -105,6 +106,24 @@ static enum tg_err open_all(const struct tg_sealer_options *options, const struc
     return err;
 }
 
+/* What `tollgate status` shows of this process; core files and ptrace are shut out by tg_daemon_harden. */
+static void describe_guard(void)
+{
+    struct tg_buf text = tg_buf(sealer.guard, sizeof(sealer.guard) - 1);
+    tg_buf_put_string(&text, "keys_memory=");
+    tg_buf_put_string(&text, kind_name(sealer.keys.kind));
+    tg_buf_put_string(&text, " segment_keys_memory=");
+    tg_buf_put_string(&text, kind_name(sealer.ring.kind));
+    tg_buf_put_string(&text, " buffers_memory=");
+    tg_buf_put_string(&text, kind_name(serve.kind));
+    tg_buf_put_string(&text, " seccomp=");
+    tg_buf_put_decimal(&text, tg_sandbox_filtered());
+    tg_buf_put_string(&text, " landlock=");
+    tg_buf_put_decimal(&text, tg_landlock_level());
+    tg_buf_put_string(&text, " dumpable=");
+    tg_buf_put_decimal(&text, TG_DAEMON_SANITIZED);
+}
+
 static void log_start(void)
 {
     struct tg_log line;
@@ -138,7 +157,10 @@ static enum tg_err close_in(const struct tg_sealer_options *options, const struc
     }
     if (err == TG_OK) {
         log_start();
-        err = tg_sandbox_enter(options->log != NULL);
+        err = tg_sandbox_enter(options->log);
+    }
+    if (err == TG_OK) {
+        describe_guard();
     }
     return err;
 }

@@ -21,7 +21,7 @@ void tg_sealer_options_usage(FILE *to)
           "  --keys DIR        folder of master.key and answers.ring (mode 0700)\n"
           "  --make-keys       make what is missing there, overwrite nothing, then end\n"
           "  --socket PATH     where the keeper connects\n"
-          "  --keeper-uid UID  the only user that may connect\n"
+          "  --keeper-uid UID  the only user that may connect, a number or a name\n"
           "  --user NAME       become this user once sockets and files are open (as root)\n"
           "  --log FILE        JSON lines go here instead of stderr; SIGHUP opens it again\n"
           "  --pid FILE        locked while the process lives\n",
@@ -60,7 +60,6 @@ static enum tg_err complain(const char *what, const char *word)
 /* What must be there once all words are read. */
 static enum tg_err check(struct tg_sealer_options *options, const char *uid_text)
 {
-    uint64_t uid = 0;
     if (options->help) {
         return TG_OK;
     }
@@ -76,12 +75,7 @@ static enum tg_err check(struct tg_sealer_options *options, const char *uid_text
     if (uid_text == NULL) {
         return complain("missing", "--keeper-uid");
     }
-    /* The highest uid is TG_DAEMON_UID_NONE and nobody's. */
-    if (tg_daemon_number(uid_text, UINT32_MAX - 1, &uid) != TG_OK) {
-        return complain("not a uid", uid_text);
-    }
-    options->keeper_uid = (uid_t)uid;
-    return TG_OK;
+    return tg_daemon_uid(uid_text, &options->keeper_uid) == TG_OK ? TG_OK : complain("not a user", uid_text);
 }
 
 enum tg_err tg_sealer_options_read(int count, char *const *words, struct tg_sealer_options *ret)

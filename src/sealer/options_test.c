@@ -55,7 +55,10 @@ static void test_refused(void **state)
     assert_int_equal(read_words(WORDS("keys"), &options), TG_ERR_INPUT);
     assert_int_equal(read_words(WORDS("--keys", "k", "--socket", "s", "--keeper-uid", "4294967295"), &options),
                      TG_ERR_INPUT);
-    assert_int_equal(read_words(WORDS("--keys", "k", "--socket", "s", "--keeper-uid", "root"), &options), TG_ERR_INPUT);
+    assert_int_equal(read_words(WORDS("--keys", "k", "--socket", "s", "--keeper-uid", "no such user"), &options),
+                     TG_ERR_INPUT);
+    assert_int_equal(read_words(WORDS("--keys", "k", "--socket", "s", "--keeper-uid", "root"), &options), TG_OK);
+    assert_int_equal(options.keeper_uid, 0);
 }
 
 int main(void)

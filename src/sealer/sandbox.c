@@ -1,5 +1,5 @@
 /*
- * sandbox.c - the seccomp filter of the sealer.
+ * sandbox.c - the seccomp filter of the sealer, and the paths that are left to it: none, or its log.
  *
  * Promises: as sandbox.h. Where a call is allowed for one purpose, its arguments are pinned to that purpose.
  * Does not: replace the dropped user: it stands on top of it.
@@ -12,9 +12,15 @@
 #include <sys/mman.h>
 
 #include "daemon/daemon.h"
+#include "daemon/landlock.h"
 #include "daemon/log.h"
 
 #include "base/banned.h"
+
+/* A log's folder; longer paths are refused. */
+#define FOLDER_BYTES_MAX 4096
+
+static bool filtered;
 
 /* The log is opened for appending (daemon/log.c), so that the filter cannot be used to read a file. */
 #define LOG_OPEN_FLAGS (O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW)
@@ -75,8 +81,26 @@ static int fill(scmp_filter_ctx filter, bool log_is_file)
     return err;
 }
 
-enum tg_err tg_sandbox_enter(bool log_is_file)
+static enum tg_err close_paths(const char *log)
 {
+    char folder[FOLDER_BYTES_MAX];
+    struct tg_landlock_rule rule = {folder, TG_LANDLOCK_WRITE};
+    int level = 0;
+    enum tg_err err = log == NULL ? TG_OK : tg_landlock_folder(log, folder, sizeof(folder));
+    return err != TG_OK ? err : tg_landlock_enter(&rule, log == NULL ? 0 : 1, &level);
+}
+
+bool tg_sandbox_filtered(void)
+{
+    return filtered;
+}
+
+enum tg_err tg_sandbox_enter(const char *log)
+{
+    enum tg_err entered = close_paths(log);
+    if (entered != TG_OK) {
+        return entered;
+    }
     if (TG_DAEMON_SANITIZED) {
         tg_log_say(TG_LOG_WARNING, "sandbox_left_out", "a sanitizer build: no seccomp filter, dumpable");
         return TG_OK;
@@ -86,7 +110,7 @@ enum tg_err tg_sandbox_enter(bool log_is_file)
         tg_log_errno("sandbox_failed", "seccomp_init", ENOMEM);
         return TG_ERR_DENIED;
     }
-    int err = fill(filter, log_is_file);
+    int err = fill(filter, log != NULL);
     if (err == 0) {
         err = seccomp_load(filter);
     }
@@ -95,5 +119,6 @@ enum tg_err tg_sandbox_enter(bool log_is_file)
         tg_log_errno("sandbox_failed", "seccomp_load", -err);
         return TG_ERR_DENIED;
     }
+    filtered = true;
     return TG_OK;
 }

@@ -12,7 +12,13 @@
 
 #include <stdbool.h>
 
-/* log_is_file: allows what opening the log again needs. Call when all files are open and rights are dropped. */
-TG_MUST_CHECK enum tg_err tg_sandbox_enter(bool log_is_file);
+/*
+ * log: path of the log file, or NULL; it allows what opening the log again needs, and nothing else is left to open
+ * (Landlock). Call when all files are open and rights are dropped.
+ */
+TG_MUST_CHECK enum tg_err tg_sandbox_enter(const char *log);
+
+/* 1 while the filter of system calls is in force. */
+bool tg_sandbox_filtered(void);
 
 #endif

@@ -93,6 +93,24 @@ static uint8_t do_segment(struct tg_sealer *sealer, const struct tg_seal_work *w
                                                          : tg_ring_destroy(&sealer->ring, segment));
 }
 
+/* How the process is guarded: nothing secret, so that `tollgate status` can show it. */
+static uint8_t do_guard(const struct tg_sealer *sealer, const struct tg_seal_work *work, uint8_t *out, size_t cap,
+                        size_t *len)
+{
+    struct tg_span text = tg_span_string(sealer->guard);
+    if (work->key != 0 || work->input.len != 0) {
+        return TG_SEAL_BAD;
+    }
+    if (text.len > cap) {
+        return TG_SEAL_FAILED;
+    }
+    if (text.len > 0) {
+        memcpy(out, text.ptr, text.len);
+    }
+    *len = text.len;
+    return TG_SEAL_DONE;
+}
+
 static uint8_t dispatch(struct tg_sealer *sealer, const struct tg_seal_work *work, uint8_t *out, size_t cap,
                         size_t *len)
 {
@@ -111,6 +129,8 @@ static uint8_t dispatch(struct tg_sealer *sealer, const struct tg_seal_work *wor
     case TG_SEAL_KEY_MAKE:
     case TG_SEAL_KEY_DESTROY:
         return do_segment(sealer, work);
+    case TG_SEAL_GUARD:
+        return do_guard(sealer, work, out, cap, len);
     default:
         return TG_SEAL_BAD;
     }

@@ -10,9 +10,12 @@
 #include "sealer/keys.h"
 #include "sealer/ring.h"
 
+#define TG_SEALER_GUARD_BYTES_MAX 160
+
 struct tg_sealer {
     struct tg_keys keys;
     struct tg_ring ring;
+    char guard[TG_SEALER_GUARD_BYTES_MAX]; /* what TG_SEAL_GUARD answers; "" until the sandbox is closed */
 };
 
 /* Does the work into out, which holds cap bytes. Returns a tg_seal_status; *len is 0 unless that is TG_SEAL_DONE. */

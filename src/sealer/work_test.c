@@ -89,8 +89,21 @@ static void test_wrong_keys(void **state)
         assert_int_equal(run(operations[i], 6, TG_SPAN("x"), &len), TG_SEAL_NO_KEY);
         assert_int_equal(len, 0);
     }
-    assert_int_equal(run(9, TG_SEAL_KEY_CLAIM, TG_SPAN("x"), &len), TG_SEAL_BAD);
+    assert_int_equal(run(TG_SEAL_GUARD, TG_SEAL_KEY_CLAIM, TG_SPAN("x"), &len), TG_SEAL_BAD);
+    assert_int_equal(run(TG_SEAL_GUARD, 0, TG_SPAN("x"), &len), TG_SEAL_BAD);
+    assert_int_equal(run(TG_SEAL_GUARD + 1, 0, tg_span(NULL, 0), &len), TG_SEAL_BAD);
     assert_int_equal(run(TG_SEAL_SEAL, TG_SEAL_KEY_SEGMENT, TG_SPAN("x"), &len), TG_SEAL_NO_KEY);
+}
+
+static void test_guard(void **state)
+{
+    (void)state;
+    size_t len = 7;
+    assert_int_equal(run(TG_SEAL_GUARD, 0, tg_span(NULL, 0), &len), TG_SEAL_DONE);
+    assert_int_equal(len, 0);
+    memcpy(sealer.guard, "keys=locked", sizeof("keys=locked"));
+    assert_int_equal(run(TG_SEAL_GUARD, 0, tg_span(NULL, 0), &len), TG_SEAL_DONE);
+    assert_true(tg_span_equal(tg_span(out, len), TG_SPAN("keys=locked")));
 }
 
 static void test_self_test(void **state)
@@ -105,6 +118,7 @@ int main(void)
         cmocka_unit_test(test_operations),
         cmocka_unit_test(test_seal_and_room),
         cmocka_unit_test(test_wrong_keys),
+        cmocka_unit_test(test_guard),
         cmocka_unit_test(test_self_test),
     };
     return cmocka_run_group_tests(tests, derive, forget);

@@ -43,7 +43,7 @@ void tg_seal_add_work(struct tg_seal_writer *writer, const struct tg_seal_work *
         return;
     }
     if (work->aad.len > UINT16_MAX || (extra == 0 && work->aad.len != 0) || work->input.len > TG_FRAME_BODY_BYTES_MAX ||
-        work->operation < TG_SEAL_MAC || work->operation > TG_SEAL_PUBLIC) {
+        work->operation < TG_SEAL_MAC || work->operation > TG_SEAL_GUARD) {
         out->over = true;
         return;
     }
@@ -105,7 +105,7 @@ enum tg_err tg_seal_read_work(struct tg_cursor *cursor, struct tg_seal_work *wor
     uint32_t key = tg_cursor_u32(cursor);
     uint32_t len = tg_cursor_u32(cursor);
     struct tg_cursor inner = tg_cursor(tg_cursor_span(cursor, len));
-    if (cursor->bad || operation < TG_SEAL_MAC || operation > TG_SEAL_PUBLIC) {
+    if (cursor->bad || operation < TG_SEAL_MAC || operation > TG_SEAL_GUARD) {
         return TG_ERR_INPUT;
     }
     if (has_aad(operation)) {

@@ -24,7 +24,8 @@ enum tg_seal_operation {
     TG_SEAL_OPEN = 5,        /* u16 aad len, aad, sealed -> plaintext */
     TG_SEAL_KEY_MAKE = 6,    /* key id is a segment key: made and durable -> nothing. Again: the same key stays */
     TG_SEAL_KEY_DESTROY = 7, /* segment key overwritten and durable -> nothing. Absent: done */
-    TG_SEAL_PUBLIC = 8       /* key id of a signing key -> 32 bytes public key */
+    TG_SEAL_PUBLIC = 8,      /* key id of a signing key -> 32 bytes public key */
+    TG_SEAL_GUARD = 9        /* key id 0, no input -> how this process is guarded, a text of "name=value" words */
 };
 
 enum tg_seal_status {

@@ -117,7 +117,7 @@ static void test_works_refused(void **state)
     (void)state;
     const struct tg_seal_work wrong[] = {
         {0, 1, {NULL, 0}, {NULL, 0}},
-        {9, 1, {NULL, 0}, {NULL, 0}},
+        {TG_SEAL_GUARD + 1, 1, {NULL, 0}, {NULL, 0}},
         {TG_SEAL_MAC, 1, TG_SPAN("aad"), {NULL, 0}}, /* a MAC has none */
     };
     for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
@@ -132,7 +132,7 @@ static void test_works_refused(void **state)
     /* SEAL whose associated data is longer than the work. */
     struct tg_cursor cursor = tg_cursor(TG_SPAN("\4\0\0\0\4\0\0\0\3\0\2x"));
     assert_int_equal(tg_seal_read_work(&cursor, &work), TG_ERR_INPUT);
-    cursor = tg_cursor(TG_SPAN("\x09\0\0\0\4\0\0\0\0"));
+    cursor = tg_cursor(TG_SPAN("\x0a\0\0\0\4\0\0\0\0"));
     assert_int_equal(tg_seal_read_work(&cursor, &work), TG_ERR_INPUT);
 }
 

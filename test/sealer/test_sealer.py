@@ -170,7 +170,7 @@ def test_frames_in_pieces_and_in_a_row(sealer):
 @pytest.mark.parametrize("data", [
     header(2, version=2) + b"\0\0", header(2, kind=65) + b"\0\0", header(2, kind=5) + b"\0\0",
     header(2, zero=1) + b"\0\0", header(4 * 1024 * 1024 + 1), header(1) + b"\0", header(3) + b"\0\0\0",
-    header(2) + b"\0\1", header(0), b"GET / HTTP/1.1\r\n\r\n", header(11) + b"\0\1" + struct.pack(">BII", 9, 1, 0),
+    header(2) + b"\0\1", header(0), b"GET / HTTP/1.1\r\n\r\n", header(11) + b"\0\1" + struct.pack(">BII", 10, 1, 0),
     header(11) + b"\0\1" + struct.pack(">BII", SEAL, 4, 0)])
 def test_broken_frames_close_the_link(sealer, data):
     link = sealer.link()
