@@ -10,7 +10,7 @@ static const char *const stripe_paths[] = {"/v1/payment_intents", "/v1/refunds"}
 /* Reasons that nginx's own refusals are given (core/policy/reason.c has their words). */
 static const char *const problem_names[] = {"request_refused", "request_framing", "method_not_allowed",
                                             "body_too_large",  "expectation",     "headers_too_large",
-                                            "transfer_coding", "rate_limited"};
+                                            "transfer_coding", "rate_limited",    "credential_missing"};
 
 static const char *const template_lines[] = {
 #include "nginx_conf.inc"

@@ -83,3 +83,10 @@ def test_a_route_without_a_credential_forwards_nothing(house):
         (house.dir / "nginx.conf").write_text(text)
         house.run("reload", house.dir)
     assert pays_again(house)
+
+
+def test_the_pages_of_nginxs_own_refusals_look_like_any_call_without_a_key(house):
+    for name in ("keeper_busy", "request_refused", "rate_limited"):
+        answer = house.call("GET", f"/.tollgate/{name}")
+        assert (answer.status, answer.reason) == (401, "credential_missing"), answer
+        assert answer.fields["Content-Type"] == "application/problem+json"
