@@ -18,6 +18,7 @@
 
 static struct {
     int sync_in, write_in; /* fail at the n-th call from now; 0: never */
+    unsigned syncs;        /* made so far, of every file */
 } fault;
 
 struct fault_file {
@@ -42,6 +43,7 @@ static int fault_write(sqlite3_file *file, const void *bytes, int len, sqlite3_i
 
 static int fault_sync(sqlite3_file *file, int flags)
 {
+    fault.syncs++;
     if (fault.sync_in > 0 && --fault.sync_in == 0)
         return SQLITE_IOERR_FSYNC;
     return real(file)->pMethods->xSync(real(file), flags);
@@ -256,6 +258,17 @@ static void test_full_disk(void **state)
     }
 }
 
+/* A batch is one transaction is one sync, whatever the batch holds. */
+static void test_one_sync_a_batch(void **state)
+{
+    struct kit *kit = *state;
+    for (uint64_t round = 1; round <= 100; round++) {
+        unsigned before = fault.syncs;
+        assert_int_equal(commit_round(kit, round), TG_OK);
+        assert_int_equal(fault.syncs - before, 1);
+    }
+}
+
 static void test_failed_checkpoint(void **state)
 {
     struct kit *kit = *state;
@@ -278,6 +291,7 @@ int main(void)
         cmocka_unit_test(test_killed),
         cmocka_unit_test_setup_teardown(test_failed_sync, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(test_full_disk, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(test_one_sync_a_batch, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(test_failed_checkpoint, kit_setup, kit_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
