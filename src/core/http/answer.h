@@ -10,7 +10,7 @@
 
 #include "base/buf.h"
 
-#define TG_ANSWER_FIELDS_MAX 32
+#define TG_ANSWER_FIELDS_MAX 64 /* payment APIs send about 20; what cannot be kept whole is not replayed at all */
 
 struct tg_answer_field {
     struct tg_span name;

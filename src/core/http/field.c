@@ -74,32 +74,42 @@ static bool folded_starts(struct tg_span name, struct tg_span prefix)
     return true;
 }
 
-bool tg_field_is_trust(struct tg_span name)
+struct family {
+    struct tg_span text;
+    bool whole; /* the whole name, not its beginning */
+};
+
+static bool is_among(struct tg_span name, const struct family *families, size_t count)
 {
-    static const struct {
-        struct tg_span text;
-        bool whole; /* the whole name, not its beginning */
-    } names[] = {
-        {{(const uint8_t *)"forwarded", 9}, true},
-        {{(const uint8_t *)"x-forwarded", 11}, true},
-        {{(const uint8_t *)"x-forwarded-", 12}, false},
-        {{(const uint8_t *)"x-real-ip", 9}, true},
-        {{(const uint8_t *)"client-cert", 11}, false},
-        {{(const uint8_t *)"x-ssl-", 6}, false},
-        {{(const uint8_t *)"x-tollgate-", 11}, false},
-        {{(const uint8_t *)"tollgate-", 9}, false},
-        /* Frameworks take another method or target from these than the one that was judged. */
+    for (size_t i = 0; i < count; i++) {
+        if (folded_starts(name, families[i].text) && (!families[i].whole || name.len == families[i].text.len)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool tg_field_is_override(struct tg_span name)
+{
+    /* Frameworks take another method or target from these than the one that was judged. */
+    static const struct family families[] = {
         {{(const uint8_t *)"x-http-method", 13}, false},
         {{(const uint8_t *)"x-method-override", 17}, true},
         {{(const uint8_t *)"x-original-", 11}, false},
         {{(const uint8_t *)"x-rewrite-", 10}, false},
     };
-    for (size_t i = 0; i < COUNT(names); i++) {
-        if (folded_starts(name, names[i].text) && (!names[i].whole || name.len == names[i].text.len)) {
-            return true;
-        }
-    }
-    return false;
+    return is_among(name, families, COUNT(families));
+}
+
+bool tg_field_is_trust(struct tg_span name)
+{
+    static const struct family families[] = {
+        {{(const uint8_t *)"forwarded", 9}, true},      {{(const uint8_t *)"x-forwarded", 11}, true},
+        {{(const uint8_t *)"x-forwarded-", 12}, false}, {{(const uint8_t *)"x-real-ip", 9}, true},
+        {{(const uint8_t *)"client-cert", 11}, false},  {{(const uint8_t *)"x-ssl-", 6}, false},
+        {{(const uint8_t *)"x-tollgate-", 11}, false},  {{(const uint8_t *)"tollgate-", 9}, false},
+    };
+    return is_among(name, families, COUNT(families)) || tg_field_is_override(name);
 }
 
 enum tg_err tg_content_length_parse(struct tg_span value, uint64_t *ret)

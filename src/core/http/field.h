@@ -22,6 +22,9 @@ bool tg_field_value_ok(struct tg_span value);
  * X-Original-*, X-Rewrite-*); names compared without case, with '_' and '-' alike (as CGI-like upstreams would). */
 bool tg_field_is_trust(struct tg_span name);
 
+/* Those of them that name another method or target: nobody sets them for somebody else. */
+bool tg_field_is_override(struct tg_span name);
+
 /* Content-Length: digits only, no sign, no list (RFC 9112 6.3). */
 TG_MUST_CHECK enum tg_err tg_content_length_parse(struct tg_span value, uint64_t *ret);
 

@@ -38,6 +38,20 @@ static void values_hold_no_controls(void **state)
     assert_false(tg_field_value_ok(TG_SPAN("a\r\n b")));
 }
 
+static void overrides_are_among_the_trust_fields(void **state)
+{
+    (void)state;
+    static const char *const yes[] = {"X-HTTP-Method-Override", "x_http_method", "X-Method-Override", "X-Original-URL",
+                                      "X-Rewrite-Url"};
+    static const char *const no[] = {"X-Forwarded-For", "Tollgate-Request-Id", "X-Method", "X-Method-Overrides"};
+    for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) {
+        assert_true(tg_field_is_override(tg_span_string(yes[i])) && tg_field_is_trust(tg_span_string(yes[i])));
+    }
+    for (size_t i = 0; i < sizeof no / sizeof no[0]; i++) {
+        assert_false(tg_field_is_override(tg_span_string(no[i])));
+    }
+}
+
 static void trust_fields_are_known_in_every_spelling(void **state)
 {
     (void)state;
@@ -121,6 +135,7 @@ int main(void)
         cmocka_unit_test(names_are_tokens),
         cmocka_unit_test(values_hold_no_controls),
         cmocka_unit_test(trust_fields_are_known_in_every_spelling),
+        cmocka_unit_test(overrides_are_among_the_trust_fields),
         cmocka_unit_test(content_length_is_digits),
         cmocka_unit_test(traceparent_is_checked),
         cmocka_unit_test(client_request_ids_are_plain),

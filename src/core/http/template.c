@@ -107,6 +107,22 @@ bool tg_path_ok(struct tg_span path)
     return true;
 }
 
+bool tg_query_ok(struct tg_span query)
+{
+    for (size_t i = 0; i < query.len; i++) {
+        uint8_t byte = query.ptr[i];
+        if (byte == '%') {
+            if (escaped_byte(query, i) < 0) {
+                return false;
+            }
+            i += 2;
+        } else if (!is_pchar(byte) && !is_one_of(TG_SPAN("/?;[]"), byte)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool tg_template_ok(struct tg_span path_template)
 {
     if (path_template.len < 2 || path_template.ptr[0] != '/') {

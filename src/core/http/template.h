@@ -21,6 +21,12 @@ bool tg_template_ok(struct tg_span path_template);
  */
 bool tg_path_ok(struct tg_span path);
 
+/*
+ * True when a query (what stands behind the '?') is one: pchar, '/', '?' and whole percent escapes (RFC 3986 3.4), and
+ * '[' and ']', which clients send as they are in names like "expand[]".
+ */
+bool tg_query_ok(struct tg_span query);
+
 /* True when a path that is safe fits the template. */
 bool tg_template_matches(struct tg_span path_template, struct tg_span path);
 

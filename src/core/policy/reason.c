@@ -61,6 +61,12 @@ static const struct tg_reason_entry entries[] = {
      "The path belongs to an operation of the profile, but not with this method. Check the client's method, or add "
      "the operation to the profile."},
 
+    {TG_REASON_QUERY_MALFORMED, 400, TG_RETRY_NEVER, "query_malformed", "The query is not well formed",
+     "Behind the '?' stands a byte that must be percent-encoded there (RFC 3986 3.4), or a percent sign without two "
+     "hexadecimal digits. Encode it in the client."},
+    {TG_REASON_QUERY_UNEXPECTED, 400, TG_RETRY_NEVER, "query_unexpected", "A query is not expected here",
+     "Only operations that read (GET, without a body) may have a query: many upstreams take members from it as they do "
+     "from the body, and those were not checked. Put them into the body, and leave the '?' out."},
     {TG_REASON_REQUEST_FRAMING, 400, TG_RETRY_NEVER, "request_framing", "The request is not well formed",
      "The message's length can be read in two ways (RFC 9112 6.3): Content-Length with Transfer-Encoding, a repeated "
      "Content-Length or Host, or a folded field line. A proxy or client on the way is broken, or somebody tries to "

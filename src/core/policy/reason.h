@@ -28,7 +28,9 @@ enum tg_reason {
     TG_REASON_CURRENCY_NOT_ALLOWED = 124, /* 403: the partner has limits, none for this currency */
     TG_REASON_CARD_NUMBER_IN_CLEAR = 125, /* 400 */
     TG_REASON_METHOD_NOT_ALLOWED = 126,   /* 405: the path is known, the method is not */
-    /* the message: 140.. */
+    /* the message: 138.. */
+    TG_REASON_QUERY_MALFORMED = 138,      /* 400: a byte that no query has */
+    TG_REASON_QUERY_UNEXPECTED = 139,     /* 400: a query where the operation has none */
     TG_REASON_REQUEST_FRAMING = 140,      /* 400: RFC 9112 6.3, repeated CL or Host, TE with CL, obs-fold */
     TG_REASON_FIELD_MALFORMED = 141,      /* 400: a field name or value outside RFC 9110 5.5, 5.6.2 */
     TG_REASON_TRANSFER_CODING = 142,      /* 501: RFC 9112 6.1 */
