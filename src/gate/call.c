@@ -2,6 +2,7 @@
  * call.c - what is called: the operation, the facts of the message, the idempotency key.
  */
 #include "core/http/field.h"
+#include "core/http/template.h"
 #include "core/payment/profile.h"
 #include "crypto/crypto.h"
 #include "gate/fields.h"
@@ -16,6 +17,25 @@ struct tg_span tg_gate_call_path(ngx_http_request_t *r)
     return target;
 }
 
+/*
+ * Many upstreams merge query and form, and some take a method from it: a query says what nobody judges. So only plain
+ * reads may have one.
+ */
+static enum tg_reason tg_call_query(ngx_http_request_t *r, const struct tg_operation *operation)
+{
+    struct tg_span target = tg_gate_span(r->unparsed_uri);
+    size_t mark = tg_span_find(target, '?');
+    bool read = tg_span_equal(operation->method, TG_SPAN("GET")) || tg_span_equal(operation->method, TG_SPAN("HEAD"));
+
+    if (mark == target.len) {
+        return TG_REASON_OK;
+    }
+    if (!read || operation->body != TG_BODY_NONE || operation->money_moving) {
+        return TG_REASON_QUERY_UNEXPECTED;
+    }
+    return tg_query_ok(tg_span_sub(target, mark + 1, target.len)) ? TG_REASON_OK : TG_REASON_QUERY_MALFORMED;
+}
+
 enum tg_gate_next tg_gate_call_match(ngx_http_request_t *r, struct tg_gate_ctx *ctx)
 {
     bool path_known = false;
@@ -26,17 +46,18 @@ enum tg_gate_next tg_gate_call_match(ngx_http_request_t *r, struct tg_gate_ctx *
         ctx->reason = path_known ? TG_REASON_METHOD_NOT_ALLOWED : TG_REASON_OPERATION_UNKNOWN;
         return TG_NEXT_REFUSE;
     }
-    return TG_NEXT_GO;
+    ctx->reason = (uint16_t)tg_call_query(r, ctx->operation);
+    return ctx->reason == TG_REASON_OK ? TG_NEXT_GO : TG_NEXT_REFUSE;
 }
 
-/* A field's only value, empty when it is absent; false when it is repeated. */
+/* A field's only value, empty when it is absent; false when it is repeated, or there in another spelling. */
 static bool tg_call_field(ngx_http_request_t *r, struct tg_span name, struct tg_span *ret)
 {
     size_t count;
     ngx_table_elt_t *field = tg_gate_field_find(r, name, &count);
 
     *ret = field == NULL ? tg_span(NULL, 0) : tg_gate_span(field->value);
-    return count <= 1;
+    return count <= 1 && !tg_gate_field_aliased(r, name);
 }
 
 static enum tg_reason tg_call_key(ngx_http_request_t *r, struct tg_gate_ctx *ctx)
@@ -51,6 +72,9 @@ static enum tg_reason tg_call_key(ngx_http_request_t *r, struct tg_gate_ctx *ctx
         return TG_REASON_OK;
     }
     field = tg_gate_field_find(r, profile->idempotency_field, &count);
+    if (tg_gate_field_aliased(r, profile->idempotency_field)) {
+        return TG_REASON_KEY_MALFORMED;
+    }
     if (field == NULL) {
         return ctx->operation->idempotency == TG_IDEMPOTENCY_REQUIRED ? TG_REASON_KEY_MISSING : TG_REASON_OK;
     }
@@ -62,6 +86,9 @@ static enum tg_reason tg_call_key(ngx_http_request_t *r, struct tg_gate_ctx *ctx
         return TG_REASON_INTERNAL;
     }
     ctx->has_key = true;
+    if (field->value.data[0] != '"') {
+        ctx->key_raw = field->value;
+    }
     return TG_REASON_OK;
 }
 
@@ -71,6 +98,17 @@ static bool tg_call_card_allowed(const struct tg_gate_ctx *ctx)
         return ctx->conf->profile->card_numbers_allowed;
     }
     return ctx->conf->card_data == TG_GATE_CARD_ALLOW;
+}
+
+/* A bound field in a spelling that the fingerprint does not cover. */
+static bool tg_call_bound_aliased(ngx_http_request_t *r, const struct tg_profile *profile)
+{
+    for (size_t i = 0; i < profile->bound_field_count; i++) {
+        if (tg_gate_field_aliased(r, profile->bound_fields[i])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 enum tg_gate_next tg_gate_call_read(ngx_http_request_t *r, struct tg_gate_ctx *ctx)
@@ -86,6 +124,10 @@ enum tg_gate_next tg_gate_call_read(ngx_http_request_t *r, struct tg_gate_ctx *c
         return TG_NEXT_REFUSE;
     }
     arena = tg_arena(memory, bytes);
+    ctx->reason = TG_REASON_FIELD_MALFORMED;
+    if (tg_call_bound_aliased(r, ctx->conf->profile)) {
+        return TG_NEXT_REFUSE;
+    }
     ctx->reason = TG_REASON_MEDIA_TYPE;
     if (!tg_call_field(r, TG_SPAN("content-type"), &type)) {
         return TG_NEXT_REFUSE;

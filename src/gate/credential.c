@@ -14,10 +14,10 @@ static bool tg_credential_is_dropped(const ngx_table_elt_t *field, void *data)
     const struct tg_gate_location_conf *conf = data;
     struct tg_span name = tg_gate_span(field->key);
 
-    return tg_span_equal_nocase(name, conf->profile->credential_field) ||
-           tg_span_equal_nocase(name, tg_gate_span(conf->upstream_credential)) ||
+    return tg_gate_field_is(name, conf->profile->credential_field) ||
+           tg_gate_field_is(name, tg_gate_span(conf->upstream_credential)) ||
            /* The answer is stored and inspected: it has to come as it is. */
-           tg_span_equal_nocase(name, TG_SPAN("accept-encoding"));
+           tg_gate_field_is(name, TG_SPAN("accept-encoding"));
 }
 
 /* The caller's key is overwritten where nginx's header buffer holds it: that buffer is used again as it is. */
@@ -27,7 +27,7 @@ static void tg_credential_wipe_callers(ngx_http_request_t *r, struct tg_span nam
         ngx_table_elt_t *field = part->elts;
 
         for (ngx_uint_t i = 0; i < part->nelts; i++) {
-            if (tg_span_equal_nocase(tg_gate_span(field[i].key), name)) {
+            if (tg_gate_field_is(tg_gate_span(field[i].key), name)) {
                 tg_wipe(field[i].value.data, field[i].value.len);
             }
         }

@@ -31,16 +31,18 @@ static struct tg_span tg_fields_span(ngx_str_t text)
     return tg_span(text.data, text.len);
 }
 
-/* Equal without case, '_' standing for '-'. */
-static bool tg_fields_alias(struct tg_span name, struct tg_span wanted)
+static u_char tg_fields_folded(u_char byte)
+{
+    return byte == '_' ? '-' : ngx_tolower(byte);
+}
+
+bool tg_gate_field_is(struct tg_span name, struct tg_span wanted)
 {
     if (name.len != wanted.len) {
         return false;
     }
     for (size_t i = 0; i < name.len; i++) {
-        u_char byte = ngx_tolower(name.ptr[i]);
-
-        if (byte != wanted.ptr[i] && !(byte == '_' && wanted.ptr[i] == '-')) {
+        if (tg_fields_folded(name.ptr[i]) != tg_fields_folded(wanted.ptr[i])) {
             return false;
         }
     }
@@ -58,11 +60,11 @@ static void tg_fields_length(struct tg_fields_seen *seen, struct tg_span name, s
 {
     uint64_t length;
 
-    if (tg_fields_alias(name, TG_SPAN("content-length"))) {
+    if (tg_gate_field_is(name, TG_SPAN("content-length"))) {
         seen->alias |= !tg_span_equal_nocase(name, TG_SPAN("content-length"));
         seen->content_length++;
         seen->length |= tg_content_length_parse(value, &length) != TG_OK;
-    } else if (tg_fields_alias(name, TG_SPAN("transfer-encoding"))) {
+    } else if (tg_gate_field_is(name, TG_SPAN("transfer-encoding"))) {
         seen->alias |= !tg_span_equal_nocase(name, TG_SPAN("transfer-encoding"));
         seen->transfer_encoding++;
         seen->coding |= !tg_span_equal_nocase(value, TG_SPAN("chunked"));
@@ -159,6 +161,22 @@ ngx_table_elt_t *tg_gate_field_find(ngx_http_request_t *r, struct tg_span name, 
     return found;
 }
 
+bool tg_gate_field_aliased(ngx_http_request_t *r, struct tg_span name)
+{
+    for (ngx_list_part_t *part = &r->headers_in.headers.part; part != NULL; part = part->next) {
+        const ngx_table_elt_t *field = part->elts;
+
+        for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            struct tg_span key = tg_fields_span(field[i].key);
+
+            if (tg_gate_field_is(key, name) && !tg_span_equal_nocase(key, name)) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* The number of runs of kept fields, so that all memory is taken before anything changes. */
 static ngx_uint_t tg_fields_runs(ngx_http_request_t *r, tg_gate_field_drop_fn drop, void *data, ngx_int_t *dropped)
 {
@@ -240,6 +258,12 @@ static bool tg_fields_is_trust(const ngx_table_elt_t *field, void *data)
     return tg_field_is_trust(tg_fields_span(field->key));
 }
 
+static bool tg_fields_is_override(const ngx_table_elt_t *field, void *data)
+{
+    (void)data;
+    return tg_field_is_override(tg_fields_span(field->key));
+}
+
 static const struct tg_layout_realip *tg_fields_realip(ngx_http_request_t *r)
 {
     /* The search is by name: once for each configuration, not for each request. */
@@ -275,29 +299,36 @@ static bool tg_fields_peer_trusted(ngx_http_request_t *r)
            !tg_span_equal(tg_span(value->data, value->len), tg_fields_span(r->connection->addr_text));
 }
 
-void tg_gate_fields_strip(ngx_http_request_t *r)
+static void tg_fields_strip(ngx_http_request_t *r, tg_gate_field_drop_fn is_stripped)
 {
-    ngx_int_t dropped;
+    ngx_int_t dropped = tg_gate_fields_drop(r, is_stripped, NULL);
 
-    if (tg_fields_peer_trusted(r)) {
-        return;
-    }
-    dropped = tg_gate_fields_drop(r, tg_fields_is_trust, NULL);
     if (dropped != 0) {
         tg_gate_count(TG_METRIC_STRIPPED);
     }
-    if (dropped == NGX_ERROR) {
-        /* Out of memory: nothing could be unlinked, so the values are emptied in place. */
-        for (ngx_list_part_t *part = &r->headers_in.headers.part; part != NULL; part = part->next) {
-            ngx_table_elt_t *field = part->elts;
+    if (dropped != NGX_ERROR) {
+        return;
+    }
+    /* Out of memory: nothing could be unlinked, so the values are emptied in place. */
+    for (ngx_list_part_t *part = &r->headers_in.headers.part; part != NULL; part = part->next) {
+        ngx_table_elt_t *field = part->elts;
 
-            for (ngx_uint_t i = 0; i < part->nelts; i++) {
-                if (tg_fields_is_trust(&field[i], NULL)) {
-                    field[i].value.len = 0;
-                }
+        for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            if (is_stripped(&field[i], NULL)) {
+                field[i].value.len = 0;
             }
         }
     }
+}
+
+void tg_gate_fields_strip(ngx_http_request_t *r)
+{
+    if (tg_fields_peer_trusted(r)) {
+        /* It speaks for its clients' addresses; what its clients send beside that it passes on unread. */
+        tg_fields_strip(r, tg_fields_is_override);
+        return;
+    }
+    tg_fields_strip(r, tg_fields_is_trust);
 #if (NGX_HTTP_X_FORWARDED_FOR)
     r->headers_in.x_forwarded_for.nelts = 0;
 #endif

@@ -21,7 +21,10 @@
  */
 uint16_t tg_gate_fields_check(ngx_http_request_t *r);
 
-/* Drops trust fields (core/http/field.h, tg_field_is_trust) unless the peer is trusted; h1 and h2. */
+/*
+ * Drops trust fields (core/http/field.h, tg_field_is_trust) unless the peer is trusted; those that name another method
+ * or target whoever sent them, since no proxy sets them for its clients. h1 and h2.
+ */
 void tg_gate_fields_strip(ngx_http_request_t *r);
 
 /*
@@ -32,7 +35,13 @@ void tg_gate_fields_strip(ngx_http_request_t *r);
 typedef bool (*tg_gate_field_drop_fn)(const ngx_table_elt_t *field, void *data);
 ngx_int_t tg_gate_fields_drop(ngx_http_request_t *r, tg_gate_field_drop_fn drop, void *data);
 
-/* The field of this lower-case name, or NULL; *count says how many there are. */
+/* The field of this name, or NULL; *count says how many there are. Any case, but no other spelling. */
 ngx_table_elt_t *tg_gate_field_find(ngx_http_request_t *r, struct tg_span name, size_t *count);
+
+/* Equal without case, '_' and '-' alike: one field to a CGI-like upstream (RFC 3875 4.1.18). */
+bool tg_gate_field_is(struct tg_span name, struct tg_span wanted);
+
+/* True when a field has this name in another spelling only: an upstream may take it for the field, or for a second. */
+bool tg_gate_field_aliased(ngx_http_request_t *r, struct tg_span name);
 
 #endif

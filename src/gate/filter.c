@@ -22,13 +22,36 @@ static bool tg_filter_has_no_body(ngx_http_request_t *r)
            r->headers_out.status == NGX_HTTP_NOT_MODIFIED;
 }
 
+/* A length twice, a coding twice or one other than chunked: two readers may see two answers (RFC 9112 6.1, 6.3). */
+static bool tg_filter_framing_unclear(const ngx_http_upstream_t *upstream)
+{
+    ngx_uint_t lengths = 0;
+    ngx_uint_t codings = 0;
+
+    for (const ngx_list_part_t *part = &upstream->headers_in.headers.part; part != NULL; part = part->next) {
+        const ngx_table_elt_t *field = part->elts;
+
+        for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            struct tg_span name = tg_gate_span(field[i].key);
+
+            if (tg_span_equal_nocase(name, TG_SPAN("content-length"))) {
+                lengths++;
+            } else if (tg_span_equal_nocase(name, TG_SPAN("transfer-encoding"))) {
+                codings += tg_span_equal_nocase(tg_span_trim(tg_gate_span(field[i].value)), TG_SPAN("chunked")) ? 1 : 2;
+            }
+        }
+    }
+    return lengths > 1 || codings > 1;
+}
+
 /* What can be refused before any of the body is there. */
 static bool tg_filter_answer_unfit(ngx_http_request_t *r, const struct tg_gate_ctx *ctx)
 {
     const ngx_http_upstream_t *upstream = r->upstream;
 
     /* 1xx as a final status, HTTP/0.9 garbage (status 0), and what nginx would tunnel past every filter. */
-    if (r->headers_out.status < NGX_HTTP_OK || r->headers_out.status > 599 || upstream->upgrade) {
+    if (r->headers_out.status < NGX_HTTP_OK || r->headers_out.status > 599 || upstream->upgrade ||
+        tg_filter_framing_unclear(upstream)) {
         return true;
     }
     if (tg_filter_has_no_body(r)) {
@@ -239,6 +262,12 @@ static ngx_int_t tg_filter_release(ngx_http_request_t *r, struct tg_gate_ctx *ct
         if (r->err_status) {
             r->err_status = r->headers_out.status;
         }
+    } else if (ctx->upstream_answer) {
+        tg_gate_upstream_key_echo(r, ctx);
+    }
+    if (r->headers_out.status == NGX_HTTP_NO_CONTENT) {
+        /* RFC 9110 8.6: no Content-Length in a 204; the upstream's own would make a client wait for a body. */
+        ngx_http_clear_content_length(r);
     }
     if (tg_gate_answer_mark(r, ctx) != NGX_OK) {
         return NGX_ERROR;

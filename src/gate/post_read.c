@@ -12,13 +12,13 @@ static bool tg_post_read_is_own(const ngx_table_elt_t *field, void *data)
 {
     (void)data;
     /* Ours alone, in observe too: an upstream and its logs trust it. */
-    return tg_span_equal_nocase(tg_gate_span(field->key), TG_SPAN("tollgate-request-id"));
+    return tg_gate_field_is(tg_gate_span(field->key), TG_SPAN("tollgate-request-id"));
 }
 
 static bool tg_post_read_is_bad_id(const ngx_table_elt_t *field, void *data)
 {
     (void)data;
-    return tg_span_equal_nocase(tg_gate_span(field->key), TG_SPAN("x-request-id"));
+    return tg_gate_field_is(tg_gate_span(field->key), TG_SPAN("x-request-id"));
 }
 
 static bool tg_post_read_is_trace(const ngx_table_elt_t *field, void *data)
@@ -34,10 +34,8 @@ static ngx_int_t tg_post_read_client_id(ngx_http_request_t *r, struct tg_gate_ct
     size_t count;
     ngx_table_elt_t *field = tg_gate_field_find(r, TG_SPAN("x-request-id"), &count);
 
-    if (field == NULL) {
-        return NGX_OK;
-    }
-    if (count == 1 && tg_client_request_id_ok(tg_gate_span(field->value))) {
+    if (count == 1 && tg_client_request_id_ok(tg_gate_span(field->value)) &&
+        !tg_gate_field_aliased(r, TG_SPAN("x-request-id"))) {
         ctx->client_request_id = field->value;
         return NGX_OK;
     }

@@ -160,6 +160,13 @@ ngx_int_t tg_gate_answer_mark(ngx_http_request_t *r, struct tg_gate_ctx *ctx)
         r->keepalive = 0;
     }
     (void)tg_mark_has(r, TG_SPAN("tollgate-request-id"), true);
+    if (ctx->mode == TG_GATE_ON && !ctx->replayed) {
+        /* These say "from the record", and only we may; an upstream with keys of its own says the first itself. */
+        (void)tg_mark_has(r, TG_SPAN("tollgate-original-request-id"), true);
+        if (ctx->conf->profile == NULL || !ctx->conf->profile->upstream_idempotent) {
+            (void)tg_mark_has(r, TG_SPAN("idempotent-replayed"), true);
+        }
+    }
     if (tg_gate_header_add_out(r, TG_SPAN("Tollgate-Request-Id"), id) != NGX_OK) {
         return NGX_ERROR;
     }

@@ -5,7 +5,7 @@
 #include "gate/steps.h"
 #include "gate/zone.h"
 
-static ngx_int_t tg_replay_fields(ngx_http_request_t *r, const struct tg_answer *answer)
+static ngx_int_t tg_replay_fields(ngx_http_request_t *r, const struct tg_gate_ctx *ctx, const struct tg_answer *answer)
 {
     for (size_t i = 0; i < answer->field_count; i++) {
         struct tg_span name = answer->fields[i].name;
@@ -19,6 +19,7 @@ static ngx_int_t tg_replay_fields(ngx_http_request_t *r, const struct tg_answer 
             return NGX_ERROR;
         }
     }
+    tg_gate_upstream_key_echo(r, ctx);
     return NGX_OK;
 }
 
@@ -61,7 +62,7 @@ ngx_int_t tg_gate_replay(ngx_http_request_t *r, struct tg_gate_ctx *ctx)
         r->header_only = 1;
     }
     out = tg_gate_last_chain(r, answer.body);
-    if (out == NULL || tg_replay_fields(r, &answer) != NGX_OK || tg_replay_marks(r, ctx) != NGX_OK) {
+    if (out == NULL || tg_replay_fields(r, ctx, &answer) != NGX_OK || tg_replay_marks(r, ctx) != NGX_OK) {
         return NGX_HTTP_SERVICE_UNAVAILABLE;
     }
     rc = ngx_http_send_header(r);

@@ -82,12 +82,40 @@ void tg_gate_settle_judge(ngx_http_request_t *r, struct tg_gate_ctx *ctx)
 
 /* ---- the stored answer ---- */
 
-static void tg_settle_field_add(struct tg_answer *answer, struct tg_span name, struct tg_span value)
+/* False: more fields than a record has room for. */
+static bool tg_settle_field_add(struct tg_answer *answer, struct tg_span name, struct tg_span value)
 {
-    /* More fields than a record has room for: a replay without the last of them is better than a payment unknown. */
-    if (tg_answer_field_kept(name) && answer->field_count < TG_ANSWER_FIELDS_MAX) {
-        answer->fields[answer->field_count++] = (struct tg_answer_field){name, value};
+    if (!tg_answer_field_kept(name)) {
+        return true;
     }
+    if (answer->field_count == TG_ANSWER_FIELDS_MAX) {
+        return false;
+    }
+    answer->fields[answer->field_count++] = (struct tg_answer_field){name, value};
+    return true;
+}
+
+/* The fields that are on record; a key's value is each caller's own and never is (upstream_key.c). */
+static bool tg_settle_fields(ngx_http_request_t *r, const struct tg_gate_ctx *ctx, struct tg_answer *answer)
+{
+    if (r->headers_out.content_type.len > 0 &&
+        !tg_settle_field_add(answer, TG_SPAN("Content-Type"), tg_gate_span(r->headers_out.content_type))) {
+        return false;
+    }
+    for (ngx_list_part_t *part = &r->headers_out.headers.part; part != NULL; part = part->next) {
+        ngx_table_elt_t *field = part->elts;
+
+        for (ngx_uint_t i = 0; i < part->nelts; i++) {
+            struct tg_span name = tg_gate_span(field[i].key);
+            bool key = tg_span_equal_nocase(name, ctx->conf->profile->idempotency_field);
+
+            if (field[i].hash != 0 &&
+                !tg_settle_field_add(answer, name, key ? TG_SPAN("") : tg_gate_span(field[i].value))) {
+                return false;
+            }
+        }
+    }
+    return true;
 }
 
 /* The held answer as SETTLE stores it; false when it cannot be stored. */
@@ -97,17 +125,8 @@ static bool tg_settle_answer(ngx_http_request_t *r, struct tg_gate_ctx *ctx, str
     size_t bytes = 64 + ctx->held_bytes;
     struct tg_buf out;
 
-    if (r->headers_out.content_type.len > 0) {
-        tg_settle_field_add(&answer, TG_SPAN("Content-Type"), tg_gate_span(r->headers_out.content_type));
-    }
-    for (ngx_list_part_t *part = &r->headers_out.headers.part; part != NULL; part = part->next) {
-        ngx_table_elt_t *field = part->elts;
-
-        for (ngx_uint_t i = 0; i < part->nelts; i++) {
-            if (field[i].hash != 0) {
-                tg_settle_field_add(&answer, tg_gate_span(field[i].key), tg_gate_span(field[i].value));
-            }
-        }
+    if (!tg_settle_fields(r, ctx, &answer)) {
+        return false;
     }
     for (size_t i = 0; i < answer.field_count; i++) {
         bytes += 4 + answer.fields[i].name.len + answer.fields[i].value.len;

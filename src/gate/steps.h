@@ -68,6 +68,14 @@ ngx_int_t tg_gate_credential_swap(ngx_http_request_t *r, struct tg_gate_ctx *ctx
 /* Wipes the route's credential from the request and from what was sent; all says that sending is over. */
 void tg_gate_credential_wipe(struct tg_gate_ctx *ctx, bool all);
 
+/* ---- upstream_key.c ---- */
+
+/* Puts the upstream's key in the place of the caller's; without a key that was judged, drops the field. */
+ngx_int_t tg_gate_upstream_key_swap(ngx_http_request_t *r, const struct tg_gate_ctx *ctx);
+
+/* Where the answer says the key, it says the caller's own, or none. */
+void tg_gate_upstream_key_echo(ngx_http_request_t *r, const struct tg_gate_ctx *ctx);
+
 /* ---- settle.c ---- */
 
 /* What the held answer means: sets outcome, reason and whether the answer may be passed on. */

@@ -17,6 +17,8 @@ def outcome_unknown(gate, key, status):
     return answered
 
 
+CHUNKED = b"HTTP/1.1 201 Created\r\nTransfer-Encoding: %s\r\n\r\n2\r\n{}\r\n0\r\n\r\n"
+
 BROKEN = {
     "hang up": (hang_up(), 502), "reset": (reset(), 502), "cut": (cut(), 502), "cut chunked": (cut_chunked(), 502),
     "close-delimited": (close_delimited(), 502), "close-delimited, empty": (close_delimited(b""), 502),
@@ -26,6 +28,13 @@ BROKEN = {
     "over the limit": (huge(HOLD + 1), 502), "over the limit, chunked": (huge(HOLD + 1, True), 502),
     "far over the limit": (huge(5_000_000), 502), "stalled": (stall(10), 504),
     "two lengths": (raw(b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}"), 502),
+    "two lengths, the other way": (raw(b"HTTP/1.1 201 Created\r\nContent-Length: 20\r\nContent-Length: 2\r\n\r\n{}"), 502),
+    "one length twice": (raw(b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\ncontent-length: 2\r\n\r\n{}"), 502),
+    "gzip, chunked": (raw(CHUNKED % b"gzip, chunked"), 502),
+    "chunked twice": (raw(CHUNKED % b"chunked\r\nTransfer-Encoding: chunked"), 502),
+    "identity with a length": (raw(b"HTTP/1.1 201 Created\r\nTransfer-Encoding: identity\r\nContent-Length: 2\r\n\r\n{}"),
+                               502),
+    "too many fields": (answer(201, b"{}", [(f"X-Field-{n}", "1") for n in range(70)]), 502),
 }
 
 
@@ -181,6 +190,30 @@ def test_h2_broken_answer_is_a_problem_document(gate):
         for _ in range(2):
             answered = client.read(client.request(fields))
             assert answered.status == 502 and b"outcome_unknown" in answered.body
+
+
+def test_many_fields_are_replayed_whole(gate):
+    key, body = uuid.uuid4().hex, payment()
+    gate.upstream.then(answer(201, b"{}", [(f"X-Field-{n}", str(n)) for n in range(60)]))
+    for _ in range(2):
+        answered = gate.pay(body, idempotency=key)
+        assert answered.status == 201
+        assert [answered.get(f"X-Field-{n}") for n in range(60)] == [str(n) for n in range(60)]
+
+
+def test_marks_of_a_replay_are_ours_alone(gate):
+    gate.upstream.then(answer(201, b"{}", [("Tollgate-Original-Request-Id", "x"), ("Idempotent-Replayed", "true")]))
+    answered = gate.pay()
+    assert answered.status == 201
+    assert answered.get("Tollgate-Original-Request-Id") is None and answered.get("Idempotent-Replayed") is None
+
+
+def test_a_204_has_no_length(gate):
+    key, body = uuid.uuid4().hex, payment()
+    gate.upstream.then(raw(b"HTTP/1.1 204 No Content\r\nContent-Length: 10\r\n\r\n"))
+    for _ in range(2):
+        answered = gate.pay(body, idempotency=key)
+        assert answered.status == 204 and answered.get("Content-Length") is None, answered
 
 
 def test_x_accel_does_not_steer(gate):
