@@ -4,13 +4,14 @@
 #   make check         build with gcc and clang, lint, unit tests, fuzz seconds, gate, keeper and story tests
 #   make build         the programs and the module in build/
 #   make fuzz MINUTES=n TARGET=name    longer fuzzing
+#   make bench         Tollgate beside others, the keeper alone, growth: bench/RESULTS.md (QUICK=1: in four minutes)
 #   make format        clang-format over our own files
 #   make clean
 
 BUILD ?= build
 TESTS ?=
 
-.PHONY: all run check build packages fuzz format clean
+.PHONY: all run check build packages fuzz bench format clean
 
 all: build
 
@@ -34,6 +35,13 @@ check:
 fuzz:
 	@sh tools/install-packages packages/run.txt packages/check.txt
 	@/usr/bin/python3 tools/check.py --fuzz-minutes $(or $(MINUTES),1) $(TARGET)
+
+bench:
+	@sh tools/install-packages packages/run.txt packages/bench.txt
+	@test -f build-bench/build.ninja || meson setup build-bench -Dtests=true -Dbuildtype=release >build-bench.log 2>&1 || { cat build-bench.log; exit 1; }
+	@rm -f build-bench.log
+	@ninja -C build-bench --quiet
+	@TOLLGATE_BUILD=$(CURDIR)/build-bench /usr/bin/python3 bench/run.py $(if $(QUICK),--quick) $(OPTIONS)
 
 format:
 	@sh tools/install-packages packages/check.txt
