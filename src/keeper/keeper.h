@@ -40,6 +40,7 @@ struct tg_keeper_options {
     uid_t admin_uid;
     uint64_t segment_rows;
     uint64_t segment_seconds;
+    uint64_t purge_grace_seconds;
     uint64_t retention_days;
 };
 

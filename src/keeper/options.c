@@ -43,6 +43,7 @@ static const struct option_rule rules[] = {
     {"--segment-rows", NUMBER, AT(segment_rows), 100000000, false},
     {"--segment-seconds", NUMBER, AT(segment_seconds), SECONDS_MAX, false},
     {"--retention-days", NUMBER, AT(retention_days), DAYS_MAX, false},
+    {"--purge-grace-seconds", NUMBER, AT(purge_grace_seconds), SECONDS_MAX, false},
 };
 #define RULES (sizeof(rules) / sizeof(rules[0]))
 
@@ -51,6 +52,7 @@ const char *tg_options_help(void)
     return "usage: tollgate-keeper --store DIR --gate-socket PATH --admin-socket PATH --sealer-socket PATH\n"
            "                       [--gate-uid UID] [--admin-uid UID] [--user NAME] [--log FILE] [--pid FILE]\n"
            "                       [--segment-rows N] [--segment-seconds N] [--retention-days N]\n"
+           "                       [--purge-grace-seconds N]\n"
            "Decides, counts, claims and records for the gates of one instance. Runs in the foreground;\n"
            "SIGTERM ends it cleanly, SIGHUP opens the log again.\n";
 }

@@ -187,6 +187,7 @@ static enum tg_err open_store(struct tg_keeper *keeper)
         .segment_rows_max = options->segment_rows,
         .segment_us_max = (int64_t)options->segment_seconds * 1000000,
         .retention_us = (int64_t)options->retention_days * 86400 * 1000000,
+        .purge_grace_us = (int64_t)options->purge_grace_seconds * 1000000,
         .log = on_store_log,
     };
     enum tg_err err = tg_store_open(&wish, tg_clock_utc_us(), &keeper->committer.store);

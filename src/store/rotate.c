@@ -14,8 +14,6 @@
 
 /* Slots looked at in one call: 4 MB, under a millisecond. */
 #define SWEEP_SLOTS 262144u
-/* An answer may be on its way, sealed before the rotation and committed after it. */
-#define PURGE_GRACE_US (60ll * 1000000)
 #define DAY_US (86400ll * 1000000)
 
 static enum tg_err remove_leftover(const struct tg_store *store, uint32_t number)
@@ -115,7 +113,7 @@ static void tell_purges(const struct tg_store *store, int64_t now_us, uint32_t *
     for (size_t i = 0; i < store->info_count && *ret_count < room; i++) {
         const struct tg_segment_info *info = &store->infos[i];
         if (info->sealed_us != 0 && !info->purged && info->answers_end_us <= now_us &&
-            info->sealed_us + PURGE_GRACE_US <= now_us)
+            info->sealed_us + store->purge_grace_us <= now_us)
             ret[(*ret_count)++] = info->number;
     }
 }

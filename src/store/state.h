@@ -80,7 +80,7 @@ struct tg_store { /* in a folder */
     char path[TG_STORE_PATH_BYTES_MAX / 2];
     int folder_fd; /* holds the lock on the store */
     uint64_t segment_rows_max;
-    int64_t segment_us_max, retention_us;
+    int64_t segment_us_max, retention_us, purge_grace_us;
     void (*log)(void *user, const char *text);
     void *log_user;
 

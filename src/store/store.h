@@ -114,6 +114,8 @@ struct tg_store_options {
     uint64_t segment_rows_max;   /* rows after which a segment is sealed; 0: the default, 1,000,000 */
     int64_t segment_us_max;      /* age after which it is sealed; 0: an hour */
     int64_t retention_us;        /* life of events; 0: 13 months */
+    int64_t purge_grace_us;      /* a sealed segment's answer key lives at least so long: an answer may be on its way,
+                                  * sealed before the rotation and committed after it; 0: a minute */
     void (*log)(void *user, const char *text); /* start and rotation messages; no data of any call */
     void *log_user;
 };

@@ -23,6 +23,7 @@
 #define SEGMENT_US_DEFAULT (3600ll * 1000000)
 /* 13 months, the longest that a chargeback or an assessor looks back, leap years and month ends included. */
 #define RETENTION_US_DEFAULT (397ll * 86400 * 1000000)
+#define PURGE_GRACE_US_DEFAULT (60ll * 1000000) /* far above any settle_wait */
 
 static enum tg_err open_folder(struct tg_store *store)
 {
@@ -186,6 +187,7 @@ enum tg_err tg_embedded_open(const struct tg_store_options *options, int64_t now
     store->segment_rows_max = options->segment_rows_max != 0 ? options->segment_rows_max : SEGMENT_ROWS_DEFAULT;
     store->segment_us_max = options->segment_us_max != 0 ? options->segment_us_max : SEGMENT_US_DEFAULT;
     store->retention_us = options->retention_us != 0 ? options->retention_us : RETENTION_US_DEFAULT;
+    store->purge_grace_us = options->purge_grace_us != 0 ? options->purge_grace_us : PURGE_GRACE_US_DEFAULT;
     int len = snprintf(store->path, sizeof(store->path), "%s", options->path);
     enum tg_err err = len > 0 && (size_t)len < sizeof(store->path) ? TG_OK : TG_ERR_LIMIT;
     if (err == TG_OK)

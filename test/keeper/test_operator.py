@@ -157,3 +157,26 @@ def test_a_second_keeper_is_kept_out(alone):
                            alone.folder / "keeper.pid"], stderr=subprocess.DEVNULL, timeout=10, check=False)
     assert done.returncode == 1
     assert alone.do("status")
+
+
+def test_expired_answers_are_purged_by_destroying_their_key():
+    """TTL over, the segment closed: the sealer's slot is overwritten, and what was sealed can never be opened again."""
+    daemons = Daemons(more=["--segment-seconds", "1", "--purge-grace-seconds", "1"])
+    ring = daemons.folder / "keys" / "answers.ring"
+
+    def slots():
+        content = ring.read_bytes()
+        cut = (content[at : at + 128] for at in range(0, len(content), 128))
+        return {at: slot for at, slot in enumerate(cut) if any(slot)}
+
+    try:
+        with daemons.link() as gate:
+            request = secrets.token_bytes(16)
+            allowed = gate.admit(*daemons.who, key="short", request_id=request, ttl_s=1)
+            assert gate.settle(request, allowed.ticket, answer=b"short-lived").reason == 0
+            before = slots()
+            assert before
+            wait_until(lambda: any(at not in slots() for at in before), 20)
+            assert gate.admit(*daemons.who, key="short").verdict == ALLOW  # expired: a new claim
+    finally:
+        daemons.close()
