@@ -107,7 +107,9 @@ static void check_modes(struct doctor *doctor)
     check_path(doctor, "store", 0700, instance->keeper_user);
     check_path(doctor, "tls/ca.key", 0600, "");
     check_path(doctor, "tls/server.key", 0600, "");
-    check_path(doctor, "client/tour.key", 0600, "");
+    if (instance->sandbox) {
+        check_path(doctor, "client/tour.key", 0600, "");
+    }
     check_path(doctor, "nginx.conf", 0644, "");
     check_path(doctor, "tollgate.json", 0644, "");
     check_path(doctor, "run", 0755, "");

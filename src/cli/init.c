@@ -34,7 +34,7 @@ const struct tg_option tg_options_init[] = {
     {"listen", 0, TG_OPTION_TEXT, "ADDRESS:PORT", "where clients call, TLS (127.0.0.1:8443)"},
     {"status-listen", 0, TG_OPTION_TEXT, "ADDRESS:PORT", "status and health, plain, keep it local (127.0.0.1:8444)"},
     {"upstream", 0, TG_OPTION_TEXT, "ADDRESS:PORT", "the payment API (127.0.0.1:9080)"},
-    {"profile", 0, TG_OPTION_TEXT, "NAME", "dialect of the route \"generic\" (generic-json)"},
+    {"profile", 0, TG_OPTION_TEXT, "NAME|FILE", "dialect of the route \"generic\": a shipped name, or a path (generic-json)"},
     {"sandbox", 0, TG_OPTION_FLAG, NULL, "run the sandbox processor refpay as the upstream"},
     {"name", 0, TG_OPTION_MANY, "HOST", "one more name or address of the server certificate"},
     {"rate", 0, TG_OPTION_TEXT, "N", "requests a second from one address (2000)"},
@@ -48,7 +48,8 @@ struct init_wish {
     char host[TG_ADDRESS_CHARS_MAX];
     int64_t rate_per_s;
     int64_t workers;
-    char profiles[TG_PATH_BYTES_MAX]; /* where they are copied from */
+    char profiles[TG_PATH_BYTES_MAX]; /* where the shipped ones are copied from */
+    const char *profile_file;         /* the operator's own, or NULL */
     char module[TG_PATH_BYTES_MAX];
     char read_operations[TG_OPERATIONS_BYTES_MAX];
 };
@@ -97,6 +98,28 @@ static void names_read(const struct tg_arguments *arguments, struct init_wish *w
     }
 }
 
+/* A word with a slash or ending in .json is a file; its name in the instance is the file's. */
+static enum tg_err profile_take(const char *text, struct init_wish *wish)
+{
+    static const char suffix[] = ".json";
+    const char *slash = strrchr(text, '/');
+    const char *name = slash == NULL ? text : slash + 1;
+    size_t len = strlen(name);
+    bool is_file = len >= sizeof(suffix) && strcmp(name + len - (sizeof(suffix) - 1), suffix) == 0;
+
+    len -= is_file ? sizeof(suffix) - 1 : 0;
+    if ((slash != NULL && !is_file) || len == 0 || len >= sizeof(wish->instance.profile) ||
+        strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-") < len) {
+        tg_complain("--profile is the name of a shipped profile, as generic-json, or a file NAME.json with NAME of a-z, "
+                    "0-9 and '-'");
+        return TG_ERR_INPUT;
+    }
+    memcpy(wish->instance.profile, name, len);
+    wish->instance.profile[len] = '\0';
+    wish->profile_file = is_file ? text : NULL;
+    return TG_OK;
+}
+
 /* TG_ERR_INPUT and TG_ERR_LIMIT: the line is wrong. */
 static enum tg_err wish_read(struct tg_arguments *arguments, struct init_wish *wish)
 {
@@ -121,15 +144,12 @@ static enum tg_err wish_read(struct tg_arguments *arguments, struct init_wish *w
         tg_complain("%s", arguments->why);
         err = TG_ERR_INPUT;
     }
-    if (err == TG_OK && (strlen(profile) >= sizeof(instance->profile) ||
-                         strspn(profile, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(profile))) {
-        tg_complain("--profile is the name of a file in profiles/, without .json");
-        err = TG_ERR_INPUT;
+    if (err == TG_OK) {
+        err = profile_take(profile, wish);
     }
     if (err != TG_OK) {
         return err;
     }
-    memcpy(instance->profile, profile, strlen(profile) + 1);
     instance->sandbox = tg_arguments_flag(arguments, "sandbox");
     names_read(arguments, wish);
     return TG_OK;
@@ -196,38 +216,48 @@ static enum tg_err folders_make(const struct tg_instance *instance)
     return err == TG_OK ? tg_service_logs(instance) : err;
 }
 
-static enum tg_err profiles_copy(const struct init_wish *wish)
+static enum tg_err profile_copy(const struct init_wish *wish, const char *from, const char *file)
 {
     static uint8_t text[INIT_PROFILE_BYTES_MAX];
+    struct tg_buf buf = tg_buf(text, sizeof(text));
+    char to[TG_PATH_BYTES_MAX];
+    char name[300];
+    enum tg_err err = tg_file_read(from, true, &buf);
+
+    (void)snprintf(name, sizeof(name), "profiles/%s", file);
+    return err != TG_OK ? err
+                        : tg_file_new(tg_instance_path(&wish->instance, name, to), 0644, TG_OWNER_SELF,
+                                      tg_buf_span(&buf));
+}
+
+/* The operator's own stands in for a shipped one of the same name. */
+static enum tg_err profiles_copy(const struct init_wish *wish)
+{
     DIR *folder = opendir(wish->profiles);
     const struct dirent *entry;
+    char own[TG_USER_CHARS_MAX + 8];
     enum tg_err err = TG_OK;
 
+    (void)snprintf(own, sizeof(own), "%s.json", wish->instance.profile);
     if (folder == NULL) {
         tg_complain("cannot read %s: %s", wish->profiles, strerror(errno));
         return TG_ERR_DENIED;
     }
     while (err == TG_OK && (entry = readdir(folder)) != NULL) {
-        struct tg_buf buf = tg_buf(text, sizeof(text));
         size_t len = strlen(entry->d_name);
         char from[TG_PATH_BYTES_MAX];
-        char to[TG_PATH_BYTES_MAX];
-        char name[300];
 
-        if (len < 6 || strcmp(entry->d_name + len - 5, ".json") != 0) {
+        if (len < 6 || strcmp(entry->d_name + len - 5, ".json") != 0 ||
+            (wish->profile_file != NULL && strcmp(entry->d_name, own) == 0)) {
             continue;
         }
-        (void)snprintf(name, sizeof(name), "profiles/%s", entry->d_name);
         err = tg_path_join(from, wish->profiles, entry->d_name);
         if (err == TG_OK) {
-            err = tg_file_read(from, true, &buf);
-        }
-        if (err == TG_OK) {
-            err = tg_file_new(tg_instance_path(&wish->instance, name, to), 0644, TG_OWNER_SELF, tg_buf_span(&buf));
+            err = profile_copy(wish, from, entry->d_name);
         }
     }
     (void)closedir(folder);
-    return err;
+    return err == TG_OK && wish->profile_file != NULL ? profile_copy(wish, wish->profile_file, own) : err;
 }
 
 /* Who reads what keys/ holds can open everything: the sealer makes them itself, as its own user. */
@@ -264,7 +294,7 @@ static enum tg_err nginx_conf_make(const struct init_wish *wish)
                                  .status_listen = instance->status_listen,
                                  .upstream = instance->upstream,
                                  .profile = instance->profile,
-                                 .stripe = strcmp(instance->profile, "stripe") != 0,
+                                 .stripe = instance->sandbox && strcmp(instance->profile, "stripe") != 0,
                                  .workers = (unsigned)wish->workers,
                                  .rate_per_s = (unsigned)wish->rate_per_s};
 
@@ -329,6 +359,20 @@ static enum tg_err instance_json_make(const struct tg_instance *instance)
     return tg_file_new(tg_instance_path(instance, "tollgate.json", path), 0644, TG_OWNER_SELF, tg_buf_span(&out));
 }
 
+/* A profile that cannot be used is said before anything is made. The tour's second key may only read. */
+static enum tg_err profile_check(struct init_wish *wish, const char *path)
+{
+    struct tg_dialect dialect;
+    enum tg_err err;
+
+    if (wish->instance.sandbox) {
+        return tg_dialect_read_operations(path, wish->read_operations, sizeof(wish->read_operations));
+    }
+    err = tg_dialect_open(path, &dialect);
+    tg_dialect_close(&dialect);
+    return err;
+}
+
 static enum tg_err instance_make(struct init_wish *wish)
 {
     struct tg_instance *instance = &wish->instance;
@@ -343,7 +387,7 @@ static enum tg_err instance_make(struct init_wish *wish)
     (void)snprintf(name, sizeof(name), "%s.json", instance->profile);
     err = tg_path_join(path, wish->profiles, name);
     if (err == TG_OK) {
-        err = tg_dialect_read_operations(path, wish->read_operations, sizeof(wish->read_operations));
+        err = profile_check(wish, wish->profile_file == NULL ? path : wish->profile_file);
     }
     if (err == TG_OK) {
         err = tg_account_make(instance);
@@ -372,6 +416,40 @@ static enum tg_err instance_make(struct init_wish *wish)
     return err == TG_OK ? instance_json_make(instance) : err;
 }
 
+/* What a client on this machine calls: a wildcard is no address, and not a name of the certificate. */
+static void url_say(const struct tg_instance *instance)
+{
+    bool any = strncmp(instance->listen, "0.0.0.0:", 8) == 0 || strncmp(instance->listen, "[::]:", 5) == 0;
+
+    (void)printf("https://%s%s", any ? "localhost" : "", any ? strrchr(instance->listen, ':') : instance->listen);
+}
+
+static void next_say(const struct tg_instance *instance)
+{
+    if (!instance->sandbox) {
+        (void)printf("  Next (with --instance %s, or TOLLGATE_INSTANCE set):\n"
+                     "    tollgate up --detach\n"
+                     "    tollgate partner add NAME\n"
+                     "    tollgate partner limit set NAME --currency EUR --payment-max N --day-max N\n"
+                     "    tollgate key create --partner NAME --operations A,B --out FILE\n"
+                     "    tollgate route set generic --credential-file FILE\n"
+                     "    tollgate doctor\n\n"
+                     "  Clients call ",
+                     instance->dir);
+        url_say(instance);
+        (void)printf(" and trust %s/client/ca.pem\n", instance->dir);
+        return;
+    }
+    (void)printf("  start   tollgate up %s\n"
+                 "  check   tollgate doctor %s\n"
+                 "  pay     tollgate pay --url ",
+                 instance->dir, instance->dir);
+    url_say(instance);
+    (void)printf(" --key-file %s/client/tour.key --ca %s/client/ca.pem \\\n"
+                 "            --idempotency-key my-first-payment --amount 1050 --currency EUR --payee shop-1\n",
+                 instance->dir, instance->dir);
+}
+
 static void init_say(const struct tg_instance *instance)
 {
     (void)printf("Made %s\n\n"
@@ -382,16 +460,7 @@ static void init_say(const struct tg_instance *instance)
     if (!instance->separated) {
         (void)printf("  Not root: sealer, keeper and gate run as the same user. PROCESSES NOT SEPARATED.\n\n");
     }
-    if (!instance->sandbox) {
-        (void)printf("  Routes have no upstream credential yet:\n"
-                     "    tollgate route set generic --credential-file FILE --instance %s\n\n",
-                     instance->dir);
-    }
-    (void)printf("  start   tollgate up %s\n"
-                 "  check   tollgate doctor %s\n"
-                 "  pay     tollgate pay --url https://%s --key-file %s/client/tour.key --ca %s/client/ca.pem \\\n"
-                 "            --idempotency-key \"$(uuidgen)\" --amount 1050 --currency EUR --payee shop-1\n",
-                 instance->dir, instance->dir, instance->listen, instance->dir, instance->dir);
+    next_say(instance);
 }
 
 int tg_command_init(struct tg_arguments *arguments)
@@ -410,7 +479,9 @@ int tg_command_init(struct tg_arguments *arguments)
         return TG_EXIT_REFUSED;
     }
     if (instance_make(&wish) != TG_OK) {
-        tg_complain("init did not end: %s is not an instance. Remove it before trying again", wish.instance.dir);
+        if (tg_file_exists(wish.instance.dir)) {
+            tg_complain("init did not end: %s is not an instance. Remove it before trying again", wish.instance.dir);
+        }
         return TG_EXIT_REFUSED;
     }
     init_say(&wish.instance);

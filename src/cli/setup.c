@@ -80,10 +80,10 @@ static enum tg_err setup_all(const struct tg_instance *instance, const char *rea
     }
     err = ask(&admin, "act", json_pack("{s:s, s:{s:s, s:b}}", "what", "init", "after", "profile", instance->profile,
                                        "separated", instance->separated ? 1 : 0));
-    if (err == TG_OK) {
+    if (err == TG_OK && instance->sandbox) {
         err = setup_partner(&admin);
     }
-    if (err == TG_OK) {
+    if (err == TG_OK && instance->sandbox) {
         err = setup_keys(instance, &admin, read_operations);
     }
     for (i = 0; err == TG_OK && i < route_count; i++) {
