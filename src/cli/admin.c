@@ -187,8 +187,7 @@ enum tg_err tg_admin_try(struct tg_admin *admin, const char *command, json_t *ar
             const char *text = json_string_value(json_object_get(answer, "text"));
             const char *word = json_string_value(json_object_get(answer, "error"));
 
-            (void)snprintf(why, why_size, "%s%s%s", word == NULL ? "refused" : word, text == NULL ? "" : ": ",
-                           text == NULL ? "" : text);
+            (void)snprintf(why, why_size, "%s", text != NULL ? text : word != NULL ? word : "refused");
             err = TG_ERR_DENIED;
         }
         more = json_is_true(json_object_get(answer, "more"));

@@ -91,13 +91,21 @@ void tg_complain(const char *format, ...)
 
 int tg_usage(const char *format, ...)
 {
+    char text[400];
+    const struct tg_command *command = tg_commands;
     va_list list;
 
-    (void)fputs("tollgate: ", stderr);
     va_start(list, format);
-    (void)vfprintf(stderr, format, list);
+    (void)vsnprintf(text, sizeof(text), format, list);
     va_end(list);
-    (void)fputs("\nTry: tollgate help\n", stderr);
+    tg_complain("%s", text);
+    /* A command's complaints begin with its name and a colon. */
+    while (command->name != NULL &&
+           (strncmp(text, command->name, strlen(command->name)) != 0 || text[strlen(command->name)] != ':')) {
+        command++;
+    }
+    tg_complain("try: tollgate %s%s", command->name == NULL ? "help" : command->name,
+                command->name == NULL ? "" : " --help");
     return TG_EXIT_USAGE;
 }
 

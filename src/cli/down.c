@@ -2,7 +2,8 @@
  * down.c - `tollgate down`: asks the supervisor to stop and waits; stops what a killed supervisor left behind.
  *         `tollgate reload`: nginx -t, then nginx takes the configuration on.
  *
- * Promises: signals go only to processes that hold this instance's pid files.
+ * Promises: signals go only to processes that hold this instance's pid files; reload ends when new workers alone
+ * take calls.
  */
 #include "cli/command.h"
 #include "cli/service.h"
@@ -12,9 +13,21 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DOWN_WAIT_MS 90000 /* above nginx's drain and the daemons' stops together */
+#define DOWN_WAIT_MS 90000  /* above nginx's drain and the daemons' stops together */
+#define RELOAD_WAIT_MS 5000 /* until the new workers serve; the old ones then finish their calls on their own */
+#define CHILDREN_BYTES_MAX 8192
 
 const struct tg_option tg_options_down[] = {TG_OPTION_HELP, TG_OPTION_INSTANCE, TG_OPTION_END};
+
+/* Another user cannot even see what runs: nothing it said would be true. */
+static bool may_steer(const struct tg_instance *instance)
+{
+    if (instance->separated && geteuid() != 0) {
+        tg_complain("%s was made by root: call as root", instance->dir);
+        return false;
+    }
+    return true;
+}
 
 /* The pid of the running supervisor, or 0. */
 static pid_t supervisor_pid(const struct tg_instance *instance)
@@ -91,7 +104,7 @@ int tg_command_down(struct tg_arguments *arguments)
     bool any = false;
     pid_t pid;
 
-    if (tg_instance_open(arguments, tg_arguments_word(arguments, 0), &instance) != TG_OK) {
+    if (tg_instance_open(arguments, tg_arguments_word(arguments, 0), &instance) != TG_OK || !may_steer(&instance)) {
         return TG_EXIT_REFUSED;
     }
     pid = supervisor_pid(&instance);
@@ -113,15 +126,72 @@ int tg_command_down(struct tg_arguments *arguments)
     return TG_EXIT_OK;
 }
 
+/* The pids of nginx's children as text, or "" where the kernel does not tell. */
+static void children_read(pid_t master, char ret[CHILDREN_BYTES_MAX])
+{
+    struct tg_buf buf = tg_buf(ret, CHILDREN_BYTES_MAX - 1);
+    char path[64];
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)master, (int)master);
+    if (tg_file_read(path, false, &buf) != TG_OK) {
+        buf.len = 0;
+    }
+    ret[buf.len] = '\0';
+}
+
+/* A worker that was told to leave says so in its title, and takes no new call. */
+static bool worker_leaves(pid_t pid)
+{
+    char line[256];
+    struct tg_buf buf = tg_buf(line, sizeof(line));
+    char path[64];
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+    return tg_file_read(path, false, &buf) != TG_OK || memmem(buf.ptr, buf.len, "shutting down", 13) != NULL;
+}
+
+/* Whether every process of the list has left or is leaving. */
+static bool all_leave(const char *list)
+{
+    const char *at = list;
+
+    while (*at != '\0') {
+        char text[24];
+        size_t len = strcspn(at, " ");
+        int64_t pid = 0;
+
+        (void)snprintf(text, sizeof(text), "%.*s", (int)len, at);
+        if (tg_number_parse(text, &pid) == TG_OK && !worker_leaves((pid_t)pid)) {
+            return false;
+        }
+        at += len + (at[len] == ' ' ? 1 : 0);
+    }
+    return true;
+}
+
+static bool reload_done(const char *before)
+{
+    int64_t end_ms = tg_monotonic_ms() + RELOAD_WAIT_MS;
+
+    while (!all_leave(before)) {
+        if (tg_monotonic_ms() > end_ms) {
+            return false;
+        }
+        tg_sleep_ms(20);
+    }
+    return true;
+}
+
 int tg_command_reload(struct tg_arguments *arguments)
 {
     static uint8_t said[16384];
     struct tg_buf output = tg_buf(said, sizeof(said));
     struct tg_instance instance;
     struct tg_service_line line;
+    char before[CHILDREN_BYTES_MAX];
     pid_t pid;
 
-    if (tg_instance_open(arguments, tg_arguments_word(arguments, 0), &instance) != TG_OK ||
+    if (tg_instance_open(arguments, tg_arguments_word(arguments, 0), &instance) != TG_OK || !may_steer(&instance) ||
         tg_service_line(&instance, TG_SERVICE_NGINX, &line) != TG_OK) {
         return TG_EXIT_REFUSED;
     }
@@ -132,10 +202,16 @@ int tg_command_reload(struct tg_arguments *arguments)
         return TG_EXIT_REFUSED;
     }
     pid = tg_service_pid(&instance, TG_SERVICE_NGINX);
+    children_read(pid, before);
     if (pid == 0 || kill(pid, SIGHUP) != 0) {
         tg_complain("nginx of %s does not run, or may not be signalled by this user", instance.dir);
         return TG_EXIT_UNREACHABLE;
     }
-    (void)printf("nginx (pid %d) takes %s/nginx.conf on\n", (int)pid, instance.dir);
+    if (!reload_done(before)) {
+        tg_complain("nginx (pid %d) has not taken %s/nginx.conf on: see %s/log/error.log", (int)pid, instance.dir,
+                    instance.dir);
+        return TG_EXIT_REFUSED;
+    }
+    (void)printf("nginx (pid %d) has taken %s/nginx.conf on\n", (int)pid, instance.dir);
     return TG_EXIT_OK;
 }

@@ -3,8 +3,10 @@
  */
 #include "cli/apikey.h"
 #include "cli/command.h"
+#include "cli/dialect.h"
 #include "cli/table.h"
 
+#include <dirent.h>
 #include <string.h>
 #include <time.h>
 
@@ -23,6 +25,46 @@ const struct tg_option tg_options_key_create[] = {
 };
 
 const struct tg_option tg_options_key_revoke[] = {TG_OPTION_HELP, TG_OPTION_INSTANCE, TG_OPTION_END};
+
+/* Whether a profile of the instance has an operation of that name. */
+static bool operation_known(const struct tg_instance *instance, struct tg_span name)
+{
+    char folder_path[TG_PATH_BYTES_MAX];
+    DIR *folder = opendir(tg_instance_path(instance, "profiles", folder_path));
+    const struct dirent *entry;
+    bool known = folder == NULL; /* cannot be told */
+
+    while (folder != NULL && !known && (entry = readdir(folder)) != NULL) {
+        size_t len = strlen(entry->d_name);
+        struct tg_dialect dialect;
+        char path[TG_PATH_BYTES_MAX];
+
+        if (len > 5 && strcmp(entry->d_name + len - 5, ".json") == 0 &&
+            tg_path_join(path, folder_path, entry->d_name) == TG_OK && tg_dialect_open(path, &dialect) == TG_OK) {
+            known = tg_dialect_operation(&dialect, name) != NULL;
+            tg_dialect_close(&dialect);
+        }
+    }
+    if (folder != NULL) {
+        (void)closedir(folder);
+    }
+    return known;
+}
+
+/* A key may be made before its profile; but a name that no profile has is mostly a typing error. */
+static void operations_look(const struct tg_instance *instance, const char *operations)
+{
+    const char *at = operations;
+
+    while (*at != '\0') {
+        size_t len = strcspn(at, ",");
+
+        if (len > 0 && (len != 1 || *at != '*') && !operation_known(instance, tg_span(at, len))) {
+            tg_complain("note: no profile in %s/profiles has an operation \"%.*s\"", instance->dir, (int)len, at);
+        }
+        at += len + (at[len] == ',' ? 1 : 0);
+    }
+}
 
 int tg_command_key_create(struct tg_arguments *arguments)
 {
@@ -59,6 +101,7 @@ int tg_command_key_create(struct tg_arguments *arguments)
     if (err != TG_OK) {
         return err == TG_ERR_DOWN ? TG_EXIT_UNREACHABLE : TG_EXIT_REFUSED;
     }
+    operations_look(&instance, wish.operations);
     if (!wish.show) {
         (void)printf("key %lld is in %s: it cannot be had again\n", (long long)id, wish.out);
     }

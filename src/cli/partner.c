@@ -20,7 +20,7 @@ const struct tg_option tg_options_limit_set[] = {
     {"environment", 0, TG_OPTION_TEXT, "test|live", "which of the partner's two worlds (test)"},
     {"currency", 0, TG_OPTION_TEXT, "CODE", "ISO 4217, as EUR"},
     {"payment-max", 0, TG_OPTION_TEXT, "N", "most that one payment may come to, in minor units"},
-    {"day-max", 0, TG_OPTION_TEXT, "N", "most that one UTC day may come to, in minor units; 0: no such limit (0)"},
+    {"day-max", 0, TG_OPTION_TEXT, "N", "most that one UTC day may come to; 0: no such limit (what is set already, else 0)"},
     TG_OPTION_END,
 };
 
@@ -75,31 +75,75 @@ int tg_command_partner_list(struct tg_arguments *arguments)
     return list(arguments, "partner.list", columns);
 }
 
+/* The day's limit that is set already, or 0: a new limit of one payment must not open the day. */
+static int day_max_read(const struct tg_arguments *arguments, const char *environment, const char *currency,
+                        int64_t *day_max)
+{
+    json_t *result;
+    int code = tg_admin_once(arguments, "limit.show", json_pack("{s:s}", "partner", tg_arguments_word(arguments, 0)),
+                             &result);
+    const json_t *rows = tg_rows_of(result);
+    size_t i;
+
+    for (i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+
+        if (strcmp(json_string_value(json_object_get(row, "environment")), environment) == 0 &&
+            strcmp(json_string_value(json_object_get(row, "currency")), currency) == 0) {
+            *day_max = json_integer_value(json_object_get(row, "day_max"));
+        }
+    }
+    json_decref(result);
+    return code;
+}
+
+static void limit_say(const char *environment, const char *currency, int64_t payment_max, int64_t day_max)
+{
+    (void)printf("set: %s %s, in minor units: one payment at most %lld, a UTC day ", environment, currency,
+                 (long long)payment_max);
+    if (day_max == 0) {
+        (void)printf("without a limit\n");
+    } else {
+        (void)printf("at most %lld\n", (long long)day_max);
+    }
+}
+
 int tg_command_limit_set(struct tg_arguments *arguments)
 {
     const char *environment = tg_arguments_text_or(arguments, "environment", "test");
     const char *currency = tg_arguments_text(arguments, "currency");
     int64_t payment_max = -1;
-    int64_t day_max = 0;
+    int64_t day_max = -1;
     json_t *result;
-    int code;
+    int code = TG_EXIT_OK;
 
     if (currency == NULL) {
         return tg_usage("partner limit set: --currency CODE is needed");
     }
     if (tg_arguments_number(arguments, "payment-max", 0, TG_AMOUNT_MINOR_MAX, &payment_max) != TG_OK ||
         tg_arguments_number(arguments, "day-max", 0, TG_AMOUNT_MINOR_MAX, &day_max) != TG_OK) {
-        return tg_usage("partner limit set: %s", arguments->why);
+        return tg_usage("partner limit set: %s, in minor units: 1050 is 10.50 EUR", arguments->why);
     }
     if (payment_max < 0) {
         return tg_usage("partner limit set: --payment-max N is needed, in minor units");
+    }
+    if (day_max < 0) {
+        day_max = 0;
+        code = day_max_read(arguments, environment, currency, &day_max);
+    }
+    if (code != TG_EXIT_OK) {
+        return code;
     }
     code = tg_admin_once(arguments, "limit.set",
                          json_pack("{s:s, s:s, s:s, s:I, s:I}", "partner", tg_arguments_word(arguments, 0),
                                    "environment", environment, "currency", currency, "payment_max",
                                    (json_int_t)payment_max, "day_max", (json_int_t)day_max),
                          &result);
-    return print_result(code, result, "set");
+    json_decref(result);
+    if (code == TG_EXIT_OK) {
+        limit_say(environment, currency, payment_max, day_max);
+    }
+    return code;
 }
 
 int tg_command_limit_show(struct tg_arguments *arguments)

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PAY_ANSWER_BYTES_MAX 300 /* of an upstream's refusal on the terminal; --json has all of it */
+
 const struct tg_option tg_options_pay[] = {
     TG_OPTION_HELP,
     TG_OPTION_JSON,
@@ -26,7 +28,7 @@ const struct tg_option tg_options_pay[] = {
     {"instrument", 0, TG_OPTION_TEXT, "TOKEN", "with what: a token, never a card number"},
     {"operation", 0, TG_OPTION_TEXT, "NAME", "operation of the profile (the first that takes an amount)"},
     {"id", 0, TG_OPTION_TEXT, "ID", "the payment that the operation is about"},
-    {"profile", 0, TG_OPTION_TEXT, "NAME|FILE", "dialect (generic-json)"},
+    {"profile", 0, TG_OPTION_TEXT, "NAME|FILE", "dialect: a shipped name, or a path with a slash (generic-json)"},
     {"body-file", 0, TG_OPTION_TEXT, "FILE", "send this body instead"},
     {"content-type", 0, TG_OPTION_TEXT, "TYPE", "say this of the body (the operation's own)"},
     {"http1.1", 0, TG_OPTION_FLAG, NULL, "not HTTP/2"},
@@ -77,7 +79,7 @@ static int pay_amount(struct tg_arguments *arguments, struct pay *pay)
     wish->amount_raw = wish->amount != NULL;
     wish->currency = tg_arguments_text_or(arguments, "currency", "EUR");
     if (tg_arguments_number(arguments, "amount", 0, TG_AMOUNT_MINOR_MAX, &amount) != TG_OK) {
-        return tg_usage("pay: %s", arguments->why);
+        return tg_usage("pay: %s, in minor units: 1050 is 10.50 EUR", arguments->why);
     }
     if (amount < 0) {
         if (wish->amount == NULL && pay->payment.operation->amount_required && pay->payment.body.ptr == NULL) {
@@ -105,8 +107,11 @@ static int pay_prepare(struct tg_arguments *arguments, struct pay *pay)
     }
     payment->url = tg_arguments_text(arguments, "url");
     payment->ca = tg_arguments_text(arguments, "ca");
-    if (payment->url == NULL || payment->ca == NULL || strncmp(payment->url, "https://", 8) != 0) {
-        return tg_usage("pay: --url https://HOST:PORT and --ca FILE are needed");
+    if (payment->url == NULL || strncmp(payment->url, "https://", 8) != 0) {
+        return tg_usage("pay: --url https://HOST:PORT is needed");
+    }
+    if (payment->ca == NULL) {
+        return tg_usage("pay: --ca FILE is needed: an instance keeps it at DIR/client/ca.pem");
     }
     if (tg_arguments_number(arguments, "timeout", 1, 3600, &wait_s) != TG_OK) {
         return tg_usage("pay: %s", arguments->why);
@@ -171,6 +176,21 @@ static void line_say(const char *name, const char *text)
     }
 }
 
+/* What the upstream said to a refusal of its own: the caller's to read, and short. */
+static void upstream_say(const struct tg_http_answer *answer)
+{
+    size_t len = answer->body.len < PAY_ANSWER_BYTES_MAX ? answer->body.len : PAY_ANSWER_BYTES_MAX;
+    size_t i;
+
+    (void)printf("%-12s ", "upstream");
+    for (i = 0; i < len; i++) {
+        uint8_t byte = answer->body.ptr[i];
+
+        (void)putchar(byte < 0x20 || byte > 0x7e ? ' ' : byte);
+    }
+    (void)printf("%s\n", len < answer->body.len ? " ..." : "");
+}
+
 static void answer_say(const struct tg_http_answer *answer, const struct tg_payment_told *told)
 {
     char reason[TG_NAME_BYTES_MAX + 16];
@@ -185,6 +205,9 @@ static void answer_say(const struct tg_http_answer *answer, const struct tg_paym
     (void)snprintf(reason, sizeof(reason), "%s (%d)", told->reason, told->code);
     (void)printf("%-12s %d\n", "status", answer->status);
     line_say("reason", told->reason[0] == '\0' ? "-" : reason);
+    if (told->reason[0] == '\0' && (answer->status < 200 || answer->status > 299) && answer->body.len > 0) {
+        upstream_say(answer);
+    }
     line_say("title", told->title);
     line_say("pointer", told->pointer);
     (void)printf("%-12s %.1f ms\n", "latency", (double)answer->latency_us / 1000.0);

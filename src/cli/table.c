@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static void cell_put(char *ret, size_t size, size_t *len, const char *text, size_t text_len)
 {
@@ -56,6 +57,29 @@ void tg_table_cell(const json_t *value, char *ret, size_t size)
     cell_add(value, ret, size, &len);
 }
 
+/* Bytes of a column's name without the "_s" of a time; all of it where it is none. */
+static size_t head_len(const char *column)
+{
+    size_t len = strlen(column);
+
+    return len > 2 && strcmp(column + len - 2, "_s") == 0 ? len - 2 : len;
+}
+
+static void column_cell(const json_t *row, const char *column, char ret[TG_TABLE_CELL_BYTES_MAX])
+{
+    const json_t *value = json_object_get(row, column);
+    time_t at_s = (time_t)json_integer_value(value);
+    struct tm parts;
+
+    if (column[head_len(column)] == '\0' || !json_is_integer(value) || gmtime_r(&at_s, &parts) == NULL) {
+        tg_table_cell(value, ret, TG_TABLE_CELL_BYTES_MAX);
+    } else if (at_s == 0) {
+        memcpy(ret, "-", 2);
+    } else {
+        (void)strftime(ret, TG_TABLE_CELL_BYTES_MAX, "%Y-%m-%dT%H:%M:%SZ", &parts);
+    }
+}
+
 void tg_table_print(const char *const *columns, const json_t *rows)
 {
     size_t widths[TG_TABLE_COLUMNS_MAX] = {0};
@@ -65,13 +89,13 @@ void tg_table_print(const char *const *columns, const json_t *rows)
     size_t i;
 
     for (; count < TG_TABLE_COLUMNS_MAX && columns[count] != NULL; count++) {
-        widths[count] = strlen(columns[count]);
+        widths[count] = head_len(columns[count]);
     }
     for (row = 0; row < json_array_size(rows); row++) {
         for (i = 0; i < count; i++) {
             size_t len;
 
-            tg_table_cell(json_object_get(json_array_get(rows, row), columns[i]), cell, sizeof(cell));
+            column_cell(json_array_get(rows, row), columns[i], cell);
             len = strlen(cell);
             widths[i] = len > widths[i] ? len : widths[i];
         }
@@ -81,18 +105,18 @@ void tg_table_print(const char *const *columns, const json_t *rows)
         return;
     }
     for (i = 0; i < count; i++) {
-        (void)printf("%-*s%s", i + 1 == count ? 0 : (int)widths[i], columns[i], i + 1 == count ? "\n" : "  ");
+        (void)printf("%-*.*s%s", i + 1 == count ? 0 : (int)widths[i], (int)head_len(columns[i]), columns[i],
+                     i + 1 == count ? "\n" : "  ");
     }
     for (row = 0; row < json_array_size(rows); row++) {
         for (i = 0; i < count; i++) {
-            tg_table_cell(json_object_get(json_array_get(rows, row), columns[i]), cell, sizeof(cell));
+            column_cell(json_array_get(rows, row), columns[i], cell);
             (void)printf("%-*s%s", i + 1 == count ? 0 : (int)widths[i], cell, i + 1 == count ? "\n" : "  ");
         }
     }
 }
 
-/* Keepers answer a list as an array, or as an object with one array. */
-static const json_t *rows_of(const json_t *result)
+const json_t *tg_rows_of(const json_t *result)
 {
     const char *name;
     json_t *value;
@@ -110,7 +134,7 @@ static const json_t *rows_of(const json_t *result)
 
 void tg_rows_print(json_t *rows, bool json, const char *const *columns)
 {
-    const json_t *list = rows_of(rows);
+    const json_t *list = tg_rows_of(rows);
 
     if (json) {
         (void)json_dumpf(list == NULL ? rows : list, stdout, JSON_INDENT(2) | JSON_ENCODE_ANY);

@@ -311,7 +311,7 @@ static bool ways_free(const struct tg_instance *instance)
 
     for (i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
         if (addresses[i] != NULL && tg_address_answers(addresses[i])) {
-            tg_complain("something listens on %s already: stop it, or make an instance with other ports",
+            tg_complain("something listens on %s already: stop it, or change the port in nginx.conf and tollgate.json",
                         addresses[i]);
             return false;
         }
