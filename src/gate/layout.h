@@ -29,6 +29,16 @@ struct tg_layout_realip {
     ngx_uint_t type;
 };
 
+/* ngx_http_proxy_module's location settings hold these before `proxy_http_version`: what proxy_pass was given. */
+struct tg_layout_proxy_target {
+    ngx_str_t key_start;
+    ngx_str_t schema; /* "http://" or "https://" */
+    ngx_str_t host_header;
+    ngx_str_t port;
+    ngx_str_t uri; /* empty: the request's own goes on */
+    ngx_flag_t redirect;
+};
+
 /* The module of this name in the cycle, or NULL. */
 const ngx_module_t *tg_layout_module(const ngx_cycle_t *cycle, const char *name);
 

@@ -115,7 +115,8 @@ static ngx_int_t tg_preaccess_verdict(ngx_http_request_t *r, struct tg_gate_ctx 
     if (ctx->verdict != TG_VERDICT_ALLOW || !ctx->admitted) {
         return tg_gate_refuse(r, ctx);
     }
-    if (tg_gate_upstream_key_swap(r, ctx) != NGX_OK || tg_gate_credential_swap(r, ctx) != NGX_OK) {
+    if (tg_gate_hop_drop(r, ctx) != NGX_OK || tg_gate_upstream_key_swap(r, ctx) != NGX_OK ||
+        tg_gate_credential_swap(r, ctx) != NGX_OK) {
         tg_gate_settle_abandon(ctx, TG_OUTCOME_NOT_SENT, TG_REASON_INTERNAL);
         ctx->reason = TG_REASON_INTERNAL;
         return tg_gate_refuse(r, ctx);

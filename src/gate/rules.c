@@ -6,6 +6,7 @@
  */
 #include "gate/rules.h"
 
+#include "gate/fields.h"
 #include "gate/layout.h"
 
 #include "base/banned.h"
@@ -76,6 +77,23 @@ static const char *tg_rule_pass(const struct tg_rule_place *place)
         return "proxy_pass is missing, or its upstream is not a fixed name";
     }
     return NULL;
+}
+
+static const char *tg_rule_uri(const struct tg_rule_place *place)
+{
+    const void *slot = tg_layout_slot(place->cycle, place->loc_conf, "ngx_http_proxy_module", "proxy_http_version");
+    const struct tg_layout_proxy_target *target;
+
+    if (slot == NULL || place->proxy->upstream == NULL) {
+        return NULL;
+    }
+    target = (const struct tg_layout_proxy_target *)slot - 1;
+    if (target->schema.len < 7 || ngx_strncmp(target->schema.data, "http", 4) != 0) {
+        return "where proxy_pass leads cannot be read from this nginx";
+    }
+    return target->uri.len > 0 ? "a URI in proxy_pass forwards another path than the one admitted; write only scheme "
+                                 "and host, without even a \"/\""
+                               : NULL;
 }
 
 static const char *tg_rule_retries(const struct tg_rule_place *place)
@@ -206,6 +224,11 @@ static bool tg_rule_is(ngx_str_t text, const char *wanted)
     return text.len == ngx_strlen(wanted) && ngx_strncasecmp(text.data, (u_char *)wanted, text.len) == 0;
 }
 
+static bool tg_rule_names(ngx_str_t key, struct tg_span field)
+{
+    return tg_gate_field_is(tg_span(key.data, key.len), field);
+}
+
 /* proxy_set_header lines as they were written: key and value are an ngx_keyval_t. */
 static const char *tg_rule_fields(const struct tg_rule_place *place)
 {
@@ -224,6 +247,10 @@ static const char *tg_rule_fields(const struct tg_rule_place *place)
         if (tg_rule_is(line[i].key, "Connection") && line[i].value.len > 0 && !tg_rule_is(line[i].value, "close") &&
             !tg_rule_is(line[i].value, "keep-alive")) {
             return "proxy_set_header Connection may only be \"\", \"close\" or \"keep-alive\": no Upgrade passes the gate";
+        }
+        if (tg_rule_names(line[i].key, tg_span(place->gate->upstream_credential.data, place->gate->upstream_credential.len)) ||
+            (place->gate->profile != NULL && tg_rule_names(line[i].key, place->gate->profile->idempotency_field))) {
+            return "the gate sets the upstream's credential and idempotency key; remove their proxy_set_header";
         }
         if (tg_rule_is(line[i].key, "Content-Length") || tg_rule_is(line[i].key, "Transfer-Encoding")) {
             return "framing is nginx's own; remove proxy_set_header of Content-Length and Transfer-Encoding";
@@ -287,6 +314,6 @@ const char *tg_rule_rewrite(const ngx_cycle_t *cycle, void **loc_conf)
 const tg_rule_fn tg_rules_on[] = {tg_rule_keeper,  tg_rule_pass,       tg_rule_retries, tg_rule_copies,
                                   tg_rule_forwarding, tg_rule_answers, tg_rule_body,    tg_rule_times,
                                   tg_rule_afterwards, tg_rule_stock,   tg_rule_fields,  tg_rule_codes,
-                                  tg_rule_error_log,  NULL};
+                                  tg_rule_error_log,  tg_rule_uri, NULL};
 
 const tg_rule_fn tg_rules_observe[] = {tg_rule_keeper, tg_rule_error_log, NULL};

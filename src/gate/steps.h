@@ -68,6 +68,11 @@ ngx_int_t tg_gate_credential_swap(ngx_http_request_t *r, struct tg_gate_ctx *ctx
 /* Wipes the route's credential from the request and from what was sent; all says that sending is over. */
 void tg_gate_credential_wipe(struct tg_gate_ctx *ctx, bool all);
 
+/* ---- hop.c ---- */
+
+/* Drops what belongs to the caller's connection alone. */
+ngx_int_t tg_gate_hop_drop(ngx_http_request_t *r, const struct tg_gate_ctx *ctx);
+
 /* ---- upstream_key.c ---- */
 
 /* Puts the upstream's key in the place of the caller's; without a key that was judged, drops the field. */

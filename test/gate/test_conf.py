@@ -1,5 +1,6 @@
 """nginx -t: the good configuration passes, each unsafe one fails and says why."""
 import pytest
+from lib.instance import GOOD
 
 NAMED = "location @elsewhere { proxy_pass http://127.0.0.1:9; }"
 
@@ -43,6 +44,9 @@ SETTINGS = [
     ("tollgate_route", None, "tollgate_route"),
     ("proxy_pass", None, "proxy_pass"),
     ("proxy_pass", "http://$host", "proxy_pass"),
+    ("proxy_pass", "http://127.0.0.1:@UPSTREAM@/", "URI in proxy_pass"),
+    ("proxy_pass", "http://127.0.0.1:@UPSTREAM@/v2", "URI in proxy_pass"),
+    ("proxy_pass", "http://unix:/tmp/upstream.sock:/v2", "URI in proxy_pass"),
 ]
 
 
@@ -77,6 +81,8 @@ LINES = [
     ("proxy_set_header Connection $http_connection;", "Connection"),
     ("proxy_set_header Content-Length 5;", "framing"),
     ("proxy_set_header Transfer-Encoding chunked;", "framing"),
+    ("proxy_set_header Authorization $http_x_own;", "credential"),
+    ("proxy_set_header Idempotency-Key $request_id;", "idempotency key"),
     ("proxy_set_body x;", "proxy_set_body"),
     ("proxy_method PUT;", "proxy_method"),
     ("proxy_pass_request_body off;", "proxy_pass_request_body"),
@@ -127,6 +133,36 @@ def test_every_kind_of_location_is_looked_at(bench, place):
         "tollgate": "on", "tollgate_route": "other", "tollgate_profile": "@PROFILE@",
         "proxy_pass": "http://127.0.0.1:9", "client_max_body_size": "1k"}.items())
     refused(bench, "proxy_next_upstream", locations=PLACES[place].format(bad=bad))
+
+
+GATED = " ".join(f"{name} {value};" for name, value in GOOD.items())
+
+
+@pytest.mark.parametrize("name", ["tollgate_profile", "tollgate_route"])
+@pytest.mark.parametrize("block", ["server", "http"])
+def test_on_is_inherited_and_asks_for_a_profile_and_a_route(bench, name, block):
+    """`tollgate on` above a location that would be gated, but for one line."""
+    refused(bench, name, {"tollgate": None, name: None}, **{block: "tollgate on;"})
+
+
+def test_on_is_inherited_by_nested_locations(bench):
+    inner = "location /outer/inner { proxy_pass http://127.0.0.1:@UPSTREAM@; }"
+    accepted(bench, locations=f"location /outer {{ {GATED} {inner} }}")
+    # Nothing is forgotten on the way in: the inner location is gated, so a line that is lost there counts.
+    refused(bench, "proxy_next_upstream", locations=f"location /outer {{ {GATED} "
+            + inner.replace("proxy_pass", "proxy_next_upstream error; proxy_pass") + " }")
+    refused(bench, "proxy_pass is missing", locations=f"location /outer {{ {GATED} location /outer/inner {{ }} }}")
+    accepted(bench, locations=f"location /outer {{ {GATED} location /outer/inner {{ tollgate off; }} }}")
+
+
+def test_on_in_the_server_gates_every_location(bench):
+    refused(bench, "proxy_pass is missing", {"tollgate": None}, server="tollgate on;", locations="location /static { }")
+
+
+def test_a_unix_socket_is_no_uri(bench):
+    accepted(bench, {"proxy_pass": "http://unix:/tmp/upstream.sock"})
+    accepted(bench, {"proxy_pass": "https://127.0.0.1:@UPSTREAM@"})
+    accepted(bench, {"proxy_pass": "http://bank"}, http="upstream bank { server 127.0.0.1:9; keepalive 4; }")
 
 
 def test_limit_except_is_looked_at(bench):

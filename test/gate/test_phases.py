@@ -78,9 +78,20 @@ def test_tls_1_2_and_client_hop_by_hop_fields(yard):
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     with Http1(yard.port, context) as client:
         data = yard.bytes_of(fields=["Connection: close, Authorization, X-Own", "X-Own: 1", "TE: trailers",
-                                     "Proxy-Authorization: Basic YTpi", "Keep-Alive: 5"])
+                                     "Proxy-Authorization: Basic YTpi", "Keep-Alive: 5", "Proxy-Connection: close",
+                                     "Proxy: http://evil", "Trailer: X-Last", "X-Other: 2"])
         assert client.send(data).read().status == 201
     assert field(yard.upstream.last, "Authorization") == ["Bearer upstream-secret"]
+    for name in ("X-Own", "TE", "Proxy-Authorization", "Keep-Alive", "Proxy-Connection", "Proxy", "Trailer"):
+        assert not field(yard.upstream.last, name), name
+    assert field(yard.upstream.last, "X-Other") == ["2"]
+
+
+def test_connection_cannot_take_away_what_was_judged(yard):
+    assert yard.pay(fields=["Connection: close, Content-Type,idempotency-key , Host, Tollgate-Request-Id",
+                            "Connection: Content-Length"]).status == 201
+    for name in ("Content-Type", "Idempotency-Key", "Host", "Tollgate-Request-Id", "Content-Length"):
+        assert len(field(yard.upstream.last, name)) == 1, name
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
