@@ -293,9 +293,17 @@ def test_ids_and_traces(gate):
     seen = gate.upstream.last
     assert answer.get("X-Request-Id") == "my-id.1"
     assert field(seen, "traceparent") == [trace] and field(seen, "tracestate") == ["a=1"]
+    assert field(seen, "X-Request-Id") == ["my-id.1"]
     assert field(seen, "Tollgate-Request-Id") == [answer.get("Tollgate-Request-Id")]
     answer = gate.pay(fields=["X-Request-Id: <script>", "traceparent: 00-0-0-0", "tracestate: a=1"])
     assert answer.status == 201 and answer.get("X-Request-Id") is None
+    assert not field(gate.upstream.last, "X-Request-Id")
+    refused = gate.pay(b"{", fields=["X-Request-Id: my-id.2"])
+    assert refused.status == 400 and refused.get("X-Request-Id") == "my-id.2"
+    gate.upstream.then(reply(201, b"{}", [("X-Request-Id", "theirs")]))
+    assert gate.pay(fields=["X-Request-Id: my-id.3"]).all("X-Request-Id") == ["theirs"]
+    gate.pay(fields=["X-Request-Id: my-id.4", "X-Request-Id: my-id.5"])
+    assert not field(gate.upstream.last, "X-Request-Id")
     assert not field(gate.upstream.last, "traceparent") and not field(gate.upstream.last, "tracestate")
 
 
