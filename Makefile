@@ -23,6 +23,7 @@ $(BUILD)/build.ninja:
 	@rm -f $(BUILD).log
 
 build: packages $(BUILD)/build.ninja
+	@[ -e $(BUILD)/tollgate ] || echo "Building: about a minute"
 	@ninja -C $(BUILD) --quiet
 
 run: build

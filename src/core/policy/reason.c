@@ -51,8 +51,8 @@ static const struct tg_reason_entry entries[] = {
      "With this payment the partner would pass its limit of the day (UTC) in this currency. Refused payments do not "
      "count. Wait for the next day, or raise it with 'tollgate partner limit set'."},
     {TG_REASON_CURRENCY_NOT_ALLOWED, 403, TG_RETRY_NEVER, "currency_not_allowed", "The currency is not allowed",
-     "The partner has no limit for this currency: such a currency is closed. "
-     "Open it with 'tollgate partner limit set' and the currency's code."},
+     "The partner has no limit for this currency in the key's environment, test or live: such a currency is closed. "
+     "Open it with 'tollgate partner limit set', '--currency' and '--environment'."},
     {TG_REASON_CARD_NUMBER_IN_CLEAR, 400, TG_RETRY_NEVER, "card_number_in_clear",
      "The message may not carry a card number",
      "A member, its name, or a form value holds 13 to 19 digits that look like a card number. Let the payer's "
@@ -118,7 +118,8 @@ static const struct tg_reason_entry entries[] = {
      "The operation takes no body, and one was sent. Leave it out in the client, or give the operation a body in "
      "the profile."},
     {TG_REASON_REQUEST_REFUSED, 400, TG_RETRY_NEVER, "request_refused", "The request is not well formed",
-     "nginx refused the request before Tollgate's own checks: a broken request line, version, Host or chunk. "
+     "nginx refused the request before Tollgate's own checks: a broken request line, version, Host or chunk, "
+     "or plain HTTP on the port for TLS. "
      "access.json has a line with the request id; to see nginx's own words, raise its error_log for a while."},
     {TG_REASON_EXPECTATION, 417, TG_RETRY_NEVER, "expectation", "The expectation cannot be met",
      "Expect has another value than 100-continue (RFC 9110 10.1.1). Leave it out in the client."},
@@ -148,7 +149,7 @@ static const struct tg_reason_entry entries[] = {
     {TG_REASON_UPSTREAM_UNREACHABLE, 502, TG_RETRY_SAFE, "upstream_unreachable",
      "The payment service cannot be reached; nothing was sent",
      "No connection to the upstream could be made, and no byte of the request was sent; the key is free again. "
-     "Check the upstream's address, TLS and health."},
+     "Check the upstream's address, TLS and health; for a failed handshake, raise nginx's error_log for a while."},
     {TG_REASON_OUTCOME_UNKNOWN_CUT, 502, TG_RETRY_SAME_KEY, "outcome_unknown_cut",
      "The outcome is not known; do not pay again",
      "The request was sent and the upstream closed the connection without a whole answer. Money may have moved: see "
