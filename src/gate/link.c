@@ -5,6 +5,7 @@
 
 #include "crypto/crypto.h"
 #include "gate/auth.h"
+#include "gate/late.h"
 #include "gate/slot.h"
 #include "gate/zone.h"
 
@@ -33,6 +34,7 @@ struct tg_link {
     bool greeted;        /* the keeper has answered HELLO on this connection */
     bool reading;        /* frames are being delivered: the link is not closed under them */
     bool broken;         /* to be closed when delivery ends */
+    bool late;           /* made anew: late outcomes are to be said once more (late.h) */
     uint8_t boot_id[16];
 };
 
@@ -54,6 +56,12 @@ static void tg_link_close(void)
     if (connection != NULL) {
         ngx_close_connection(connection);
     }
+}
+
+/* Something is to be said to a keeper that is not there. */
+static bool tg_link_waited_for(void)
+{
+    return tg_gate_slot_next() != NULL || tg_gate_late_first().len > 0;
 }
 
 static void tg_link_retry_later(void)
@@ -84,7 +92,7 @@ static void tg_link_lost(const char *why)
     }
     tg_link.failed = true;
     tg_link.tried_ms = ngx_current_msec;
-    if (waiting > 0) {
+    if (waiting > 0 || tg_link_waited_for()) {
         tg_link_retry_later();
     }
 }
@@ -239,6 +247,18 @@ static void tg_link_read(ngx_event_t *event)
 
 /* ---- writing ---- */
 
+/* After the questions: callers wait for those. */
+static void tg_link_fill_late(void)
+{
+    struct tg_span frame;
+
+    while (tg_link.late && tg_link.out.cap - tg_link.out.len >= (frame = tg_gate_late_first()).len) {
+        tg_link.late = frame.len > 0;
+        tg_buf_put(&tg_link.out, frame);
+        tg_gate_late_drop();
+    }
+}
+
 /* Encodes what waits while there is room. */
 static void tg_link_fill(void)
 {
@@ -271,6 +291,7 @@ static void tg_link_write(void)
         ssize_t n;
 
         tg_link_fill();
+        tg_link_fill_late();
         if (tg_link.out.len == tg_link.sent) {
             break;
         }
@@ -321,6 +342,7 @@ static void tg_link_begin(ngx_connection_t *connection)
     connection->idle = tg_gate_slots_used() == 0;
     tg_link.connection = connection;
     tg_link.greeted = false;
+    tg_link.late = true;
     tg_hello_write(&tg_link.out, TG_FRAME_HELLO, &hello);
     (void)tg_gate_slot_requeue_all();
     tg_gate_count(TG_METRIC_LINK_UP);
@@ -362,7 +384,7 @@ static bool tg_link_connect(void)
 static void tg_link_retry(ngx_event_t *event)
 {
     (void)event;
-    if (tg_link.connection != NULL || tg_gate_slot_next() == NULL) {
+    if (tg_link.connection != NULL || !tg_link_waited_for()) {
         return;
     }
     if (tg_link_connect()) {

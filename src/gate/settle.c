@@ -7,6 +7,7 @@
  */
 #include "core/http/answer.h"
 #include "crypto/crypto.h"
+#include "gate/late.h"
 #include "gate/link.h"
 #include "gate/steps.h"
 #include "gate/zone.h"
@@ -163,12 +164,14 @@ static void tg_settle_fill(const struct tg_gate_ctx *ctx, struct tg_gate_questio
     ngx_memcpy(settle->request_id, ctx->request_id, sizeof(settle->request_id));
 }
 
-static bool tg_settle_durable(const struct tg_frame *frame, bool *ret)
+static bool tg_settle_durable(const struct tg_gate_slot *slot, const struct tg_frame *frame, bool *ret)
 {
     struct tg_settle_answer answer;
 
     *ret = false;
     if (frame == NULL) {
+        /* Resting has cleared the question's type; what it said stands there still. */
+        tg_gate_late_keep(slot->index, &slot->question.as.settle);
         return true;
     }
     if (tg_settle_answer_read(frame->body, &answer) != TG_OK) {
@@ -183,7 +186,7 @@ static bool tg_settle_answered(struct tg_gate_slot *slot, const struct tg_frame 
     struct tg_gate_ctx *ctx = slot->data;
     bool durable;
 
-    if (!tg_settle_durable(frame, &durable)) {
+    if (!tg_settle_durable(slot, frame, &durable)) {
         return false;
     }
     ctx->settle_ms = (uint32_t)(ngx_current_msec - ctx->asked_ms);
@@ -228,7 +231,7 @@ static bool tg_settle_detached_answered(struct tg_gate_slot *slot, const struct 
 {
     bool durable;
 
-    if (!tg_settle_durable(frame, &durable)) {
+    if (!tg_settle_durable(slot, frame, &durable)) {
         return false;
     }
     tg_gate_count(durable ? TG_METRIC_SETTLED : TG_METRIC_UNSETTLED);

@@ -227,3 +227,72 @@ def test_clients_that_leave_while_admit_is_asked(scripted):
     assert not scripted.upstream.seen
     alive(scripted)
     assert STATS not in scripted.keeper.rules
+
+
+def test_an_outcome_that_came_too_late_is_said_once_more(scripted):
+    """The keeper is gone until settle_wait has ended; back again, it hears what became of the call."""
+    from lib.upstream import answer
+    scripted.upstream.then(*(answer(201, b'{"paid":%d}' % n, delay=0.3) for n in range(3)))
+    clients = [scripted.http1() for _ in range(3)]
+    for client in clients:
+        client.send(scripted.bytes_of())
+    scripted.upstream.wait(3)
+    scripted.keeper.stop()
+    try:
+        for client in clients:
+            assert client.read().reason == "outcome_unknown"
+            client.close()
+        assert scripted.keeper.count(SETTLE) == 0
+    finally:
+        scripted.keeper.listen()
+    bodies = scripted.keeper.wait(SETTLE, 3)
+    assert sorted(body[-10:] for body in bodies) == [b'{"paid":%d}' % n for n in range(3)]
+    time.sleep(0.2)
+    scripted.keeper.cut()
+    alive(scripted)
+    assert scripted.keeper.count(SETTLE) == 4, "said more than once"
+
+
+def test_late_outcomes_are_bounded(scripted):
+    from lib.upstream import answer
+    scripted.upstream.usual = answer(201, b'{"paid":"%s"}' % (b"x" * 4000), delay=0.3)
+    clients = [scripted.http1() for _ in range(40)]
+    for client in clients:
+        client.send(scripted.bytes_of())
+    scripted.upstream.wait(40)
+    scripted.keeper.stop()
+    try:
+        for client in clients:
+            assert client.read().reason == "outcome_unknown"
+            client.close()
+    finally:
+        scripted.keeper.listen()
+    scripted.keeper.wait(SETTLE, 25)
+    time.sleep(0.3)
+    assert 25 <= scripted.keeper.count(SETTLE) <= 32
+    scripted.upstream.clear()
+    alive(scripted)
+
+
+def test_a_keeper_that_was_away_too_long_replays_all_the_same(gate):
+    """The real keeper: killed between admission and record, back after settle_wait."""
+    from lib.instance import payment
+    from lib.upstream import answer
+    key, body = "late-1", payment()
+    gate.upstream.then(answer(201, b'{"paid":"late"}', delay=0.3))
+    with gate.http1() as client:
+        client.send(gate.bytes_of(body, idempotency=key))
+        gate.upstream.wait(1)
+        gate.processes.pop("keeper").stop()
+        try:
+            assert client.read().reason == "outcome_unknown"
+        finally:
+            gate.start_keeper()
+    end = time.monotonic() + 3
+    while True:
+        answered = gate.pay(body, idempotency=key)
+        if answered.status == 201 or time.monotonic() > end:
+            break
+        time.sleep(0.05)
+    assert (answered.status, answered.body) == (201, b'{"paid":"late"}'), answered
+    assert answered.get("Idempotent-Replayed") == "true" and len(gate.upstream.seen) == 1

@@ -15,7 +15,7 @@ from lib.upstream import answer, field
 def _yard():
     """Several gated locations, each with one stock directive that could come into the gate's way."""
     gated = "@GATED@"
-    instance = Instance(keeper="scripted", settings={"tollgate_admit_wait": "400ms", "tollgate_settle_wait": "1s"},
+    instance = Instance(keeper="scripted", settings={"tollgate_admit_wait": "2s", "tollgate_settle_wait": "1s"},
                         http="limit_req_zone $uri zone=few:1m rate=1r/s; limit_req_status 429;",
                         server="satisfy any; allow all;",
                         locations=f"location = /v1/notes {{ {gated} limit_req zone=few; }}"
