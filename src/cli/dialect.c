@@ -37,6 +37,17 @@ enum tg_err tg_dialect_parse(struct tg_span text, struct tg_dialect *ret, struct
     return err;
 }
 
+static size_t line_of(struct tg_span text, size_t offset)
+{
+    size_t line = 1;
+    size_t i;
+
+    for (i = 0; i < text.len && i < offset; i++) {
+        line += text.ptr[i] == '\n' ? 1 : 0;
+    }
+    return line;
+}
+
 enum tg_err tg_dialect_open(const char *path, struct tg_dialect *ret)
 {
     static uint8_t text[DIALECT_TEXT_BYTES_MAX];
@@ -51,7 +62,12 @@ enum tg_err tg_dialect_open(const char *path, struct tg_dialect *ret)
     }
     err = tg_dialect_parse(tg_buf_span(&buf), ret, &why);
     if (err != TG_OK) {
-        tg_complain("%s, byte %zu: %s", path, why.offset, why.text);
+        /* A fault of meaning has its place in the text, as a JSON Pointer; one of syntax has a line. */
+        if (why.offset == 0) {
+            tg_complain("%s: %s", path, why.text);
+        } else {
+            tg_complain("%s, line %zu: %s", path, line_of(tg_buf_span(&buf), why.offset), why.text);
+        }
     }
     return err;
 }

@@ -1,7 +1,8 @@
 /*
  * log_tail.c - `tollgate log tail`: events of the record, once or as they come.
  *
- * Promises: with --json one object a line, all of them from --from to the end; otherwise the last 20 unless --from says.
+ * Promises: with --json one object a line, all of them from --from to the end; otherwise the last 20 unless --from
+ * says, and without the members that only programs compare.
  */
 #include "cli/admin.h"
 #include "cli/command.h"
@@ -27,12 +28,16 @@ const struct tg_option tg_options_log_tail[] = {
 /* Members that stand in front of a line, in this order; the rest follow as name=value. */
 static const char *const tail_first[] = {"sequence", "at", "time", "kind", NULL};
 
-static bool is_first(const char *name)
+/* Left out for people: pseudonyms, what ties events, and the number of a reason whose name is there. */
+static const char *const tail_left_out[] = {"payee",  "payer",  "instrument",  "address",
+                                            "ticket", "reason", "upstream_us", NULL};
+
+static bool is_one_of(const char *const *names, const char *name)
 {
     size_t i;
 
-    for (i = 0; tail_first[i] != NULL; i++) {
-        if (strcmp(name, tail_first[i]) == 0) {
+    for (i = 0; names[i] != NULL; i++) {
+        if (strcmp(name, names[i]) == 0) {
             return true;
         }
     }
@@ -59,7 +64,7 @@ static void event_print(const json_t *event, bool json)
         }
     }
     json_object_foreach((json_t *)(uintptr_t)event, name, value) {
-        if (!is_first(name) && !json_is_null(value)) {
+        if (!is_one_of(tail_first, name) && !is_one_of(tail_left_out, name) && !json_is_null(value)) {
             if (json_is_object(value)) {
                 char *text = json_dumps(value, JSON_COMPACT);
 

@@ -8,6 +8,7 @@
 #include "cli/table.h"
 
 #include <pwd.h>
+#include <unistd.h>
 
 #define STATUS_WAIT_MOST_S 600
 #define STATUS_TICK_MS 50
@@ -109,6 +110,9 @@ static void status_say(const struct tg_instance *instance, const struct status *
 
     (void)printf("instance  %s\npayments  https://%s\nstatus    http://%s/tollgate/status\n", instance->dir,
                  instance->listen, instance->status_listen);
+    if (instance->separated && geteuid() != 0) {
+        (void)printf("NOTE      made by root: call as root to see its processes\n");
+    }
     if (!instance->separated) {
         (void)printf("NOTE      processes not separated: not made by root, so all run as one user\n");
     }
