@@ -1,0 +1,122 @@
+/*
+ * doctor_guard.c - what protects the running processes: users, filters of system calls, Landlock, secret memory.
+ */
+#include "cli/doctor.h"
+
+#include "cli/admin.h"
+#include "cli/guard.h"
+#include "cli/service.h"
+
+#include <pwd.h>
+#include <string.h>
+
+#define SECCOMP_FILTER 2
+
+static const char *const restart_remedy = "start it by `tollgate up` or its unit, from Tollgate's own build";
+
+static void check_user(struct tg_doctor *doctor, const char *name, const struct tg_guard *guard, const char *user)
+{
+    const struct passwd *entry = user[0] == '\0' ? NULL : getpwnam(user);
+
+    if (entry != NULL && guard->uid != entry->pw_uid) {
+        tg_doctor_find(doctor, TG_FINDING_FAULT, restart_remedy, "the %s runs as uid %d, not as %s", name,
+                       (int)guard->uid, user);
+    }
+    if (entry != NULL && guard->capabilities != 0) {
+        tg_doctor_find(doctor, TG_FINDING_FAULT, restart_remedy, "the %s has capabilities (%llx)", name,
+                       (unsigned long long)guard->capabilities);
+    }
+}
+
+static void check_process(struct tg_doctor *doctor, enum tg_service service, const char *user)
+{
+    const char *name = tg_service_name(service);
+    pid_t pid = tg_service_pid(&doctor->instance, service);
+    bool ours = service != TG_SERVICE_NGINX;
+    struct tg_guard guard;
+
+    if (pid != 0 && !ours) {
+        pid = tg_guard_child(pid);
+        name = "gate's worker";
+    }
+    if (pid == 0 || tg_guard_read(pid, &guard) != TG_OK) {
+        return;
+    }
+    check_user(doctor, name, &guard, user);
+    if (!guard.no_new_privs) {
+        tg_doctor_find(doctor, ours ? TG_FINDING_FAULT : TG_FINDING_WARNING, restart_remedy,
+                       "the %s could gain new privileges (NoNewPrivs is 0)", name);
+    }
+    if (!ours) {
+        return;
+    }
+    if (guard.seccomp != SECCOMP_FILTER) {
+        tg_doctor_find(doctor, TG_FINDING_FAULT, restart_remedy,
+                       "the %s runs without its filter of system calls (seccomp %d)", name, guard.seccomp);
+    } else {
+        tg_doctor_find(doctor, TG_FINDING_OK, NULL, "the %s has a seccomp filter and no way to new privileges", name);
+    }
+}
+
+static void check_landlock(struct tg_doctor *doctor, const char *name, const json_t *level)
+{
+    if (!json_is_integer(level) || json_integer_value(level) == 0) {
+        tg_doctor_find(doctor, TG_FINDING_WARNING, "boot a kernel with Landlock (5.13 or later, lsm=...,landlock)",
+                       "the %s is not held by Landlock: only users and modes limit its paths", name);
+    } else {
+        tg_doctor_find(doctor, TG_FINDING_OK, NULL, "the %s is held by Landlock, level %d", name,
+                       (int)json_integer_value(level));
+    }
+}
+
+static void check_memory(struct tg_doctor *doctor, const json_t *sealer)
+{
+    static const char *const names[] = {"keys_memory", "segment_keys_memory", "buffers_memory"};
+    const char *weakest = "memfd_secret";
+    size_t i;
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        const char *kind = json_string_value(json_object_get(sealer, names[i]));
+
+        if (kind == NULL || strcmp(kind, "unlocked") == 0) {
+            weakest = "unlocked";
+        } else if (strcmp(kind, "locked") == 0 && strcmp(weakest, "memfd_secret") == 0) {
+            weakest = "locked";
+        }
+    }
+    if (strcmp(weakest, "unlocked") == 0) {
+        tg_doctor_find(doctor, TG_FINDING_WARNING, "raise the limit of locked memory (LimitMEMLOCK, ulimit -l) to 64 MB",
+                       "the sealer's secret memory is not locked: keys may reach swap");
+    } else {
+        tg_doctor_find(doctor, TG_FINDING_OK, NULL, "the sealer's secret memory is %s", weakest);
+    }
+}
+
+void tg_doctor_guards(struct tg_doctor *doctor)
+{
+    const struct tg_instance *instance = &doctor->instance;
+    struct tg_admin admin;
+    json_t *status = NULL;
+    char why[200];
+
+    if (!doctor->runs) {
+        return;
+    }
+    check_process(doctor, TG_SERVICE_SEALER, instance->sealer_user);
+    check_process(doctor, TG_SERVICE_KEEPER, instance->keeper_user);
+    check_process(doctor, TG_SERVICE_NGINX, instance->gate_user);
+    if (!doctor->may_ask || tg_admin_open(instance, true, &admin) != TG_OK) {
+        return;
+    }
+    if (tg_admin_try(&admin, "status", NULL, &status, why, sizeof(why)) == TG_OK) {
+        const json_t *sealer = json_object_get(status, "sealer");
+
+        check_landlock(doctor, "keeper", json_object_get(json_object_get(status, "protection"), "keeper_landlock"));
+        if (json_is_true(json_object_get(sealer, "up"))) {
+            check_landlock(doctor, "sealer", json_object_get(sealer, "landlock"));
+            check_memory(doctor, sealer);
+        }
+    }
+    json_decref(status);
+    tg_admin_close(&admin);
+}
