@@ -17,11 +17,16 @@ import signal
 import socket
 import stat
 import subprocess
+import sys
 import threading
 import time
 import urllib.parse
 
 import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from lib import scan  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = str(pathlib.Path(os.environ.get("TOLLGATE_BUILD", ROOT / "build")).resolve() / "refpay")
@@ -51,6 +56,7 @@ class Refpay:
         self.control = folder / "c.sock"
         self.credential = "up_" + os.urandom(12).hex()
         self.process = None
+        self.told = ()  # files that hold a secret because the test itself put it there
         path = folder / "credential"
         path.write_text(self.credential + "\n")
         path.chmod(0o600)
@@ -73,6 +79,8 @@ class Refpay:
             self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(DEADLINE_S)
         self.process.stdout.close()
+        places = scan.found(self.folder, [self.credential], spare=("credential", "ledger.webhook-secret", *self.told))
+        assert not places, places
         return code
 
     def tell(self, command, *words):
@@ -207,6 +215,7 @@ def test_paths_methods_types(refpay):
 def test_only_one_credential_and_a_witness(refpay):
     good = f"Bearer {refpay.credential}"
     key = "tgk_test_" + "a" * 59
+    refpay.told = ("ledger", "ledger-wal")
     for value in ("Bearer " + key, refpay.credential, good + "x", "Basic " + base64.b64encode(b"a:").decode(),
                   good.lower()):
         assert refpay.call("GET", "/v1/payments", headers={"Authorization": value})[0] == 401
