@@ -123,6 +123,9 @@ static void assign(int64_t now)
             next_number++;
             load_counts.asked++;
         }
+        /* A second try gets a connection of its own: a reload closes many kept ones at the same moment. */
+        if (one.tries > 0 && slot->client->busy == 0 && slot->client->fd >= 0)
+            load_client_drop(slot->client);
         *slot = (struct load_slot){.client = slot->client, .number = one.number, .due_us = one.due_us,
                                    .tries = one.tries + 1, .busy = true};
         slot->client->busy++;
