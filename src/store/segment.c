@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/endian.h"
 #include "store/migrate.h"
 #include "store/sqlite.h"
 
@@ -27,8 +28,7 @@ static enum tg_err prepare(struct tg_segment *segment)
         {"BEGIN IMMEDIATE", &segment->begin},
         {"COMMIT", &segment->commit},
         {"INSERT INTO entry (sequence, kind, body, sealed) VALUES (?1, ?2, ?3, ?4)", &segment->insert},
-        {"REPLACE INTO counter (partner, day, environment, currency, reserved, committed) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-         &segment->counter},
+        {"INSERT INTO counter_change (body) VALUES (?1)", &segment->counter},
         {"SELECT kind, body, sealed FROM entry WHERE sequence = ?1", &segment->read},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -181,48 +181,97 @@ enum tg_err tg_segment_last(struct tg_segment *segment, uint64_t *ret)
     return rc == SQLITE_ROW ? TG_OK : tg_sqlite_err(rc);
 }
 
-static enum tg_err write_counter(struct tg_segment *segment, const struct tg_quota_counter *counter)
+/* Counters that one row holds, and what each takes: partner, day, environment, currency, reserved, committed. */
+#define COUNTERS_MAX 512u
+#define COUNTER_BYTES 28u
+
+struct counter_row {
+    uint8_t bytes[COUNTERS_MAX * COUNTER_BYTES];
+    size_t len;
+};
+
+static enum tg_err flush_counters(struct tg_segment *segment, struct counter_row *row)
 {
-    const struct tg_quota_key *key = &counter->key;
-    int rc = sqlite3_bind_int64(segment->counter, 1, key->partner);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_bind_int(segment->counter, 2, key->day);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_bind_int(segment->counter, 3, key->environment);
-    if (rc == SQLITE_OK)
-        rc = tg_sqlite_bind_blob(segment->counter, 4, tg_span(key->currency, sizeof(key->currency)));
-    if (rc == SQLITE_OK)
-        rc = sqlite3_bind_int64(segment->counter, 5, counter->reserved);
-    if (rc == SQLITE_OK)
-        rc = sqlite3_bind_int64(segment->counter, 6, counter->committed);
+    if (row->len == 0)
+        return TG_OK;
+    int rc = tg_sqlite_bind_blob(segment->counter, 1, tg_span(row->bytes, row->len));
+    row->len = 0;
     return rc == SQLITE_OK ? tg_sqlite_run(segment->counter) : tg_sqlite_err(rc);
+}
+
+static enum tg_err add_counter(struct tg_segment *segment, struct counter_row *row,
+                               const struct tg_quota_counter *counter)
+{
+    enum tg_err err = row->len == sizeof(row->bytes) ? flush_counters(segment, row) : TG_OK;
+    uint8_t *to = row->bytes + row->len;
+    tg_be32_write(to, counter->key.partner);
+    tg_be32_write(to + 4, (uint32_t)counter->key.day);
+    to[8] = counter->key.environment;
+    memcpy(to + 9, counter->key.currency, sizeof(counter->key.currency));
+    tg_be64_write(to + 12, (uint64_t)counter->reserved);
+    tg_be64_write(to + 20, (uint64_t)counter->committed);
+    row->len += COUNTER_BYTES;
+    return err;
 }
 
 enum tg_err tg_segment_write_counters(struct tg_segment *segment, struct tg_quota *quota)
 {
+    struct counter_row row = {.len = 0};
     while (quota->marked != NULL) {
         struct tg_quota_counter *counter = quota->marked;
-        enum tg_err err = write_counter(segment, counter);
+        enum tg_err err = add_counter(segment, &row, counter);
         if (err != TG_OK)
             return err;
         quota->marked = counter->next_marked;
         counter->marked = false;
     }
-    return TG_OK;
+    return flush_counters(segment, &row);
 }
 
 enum tg_err tg_segment_write_all_counters(struct tg_segment *segment, const struct tg_quota *quota)
 {
+    struct counter_row row = {.len = 0};
     for (size_t i = 0; i < quota->buckets; i++)
         for (const struct tg_quota_counter *counter = quota->table[i]; counter != NULL; counter = counter->next) {
-            enum tg_err err = write_counter(segment, counter);
+            enum tg_err err = add_counter(segment, &row, counter);
             if (err != TG_OK)
                 return err;
         }
+    return flush_counters(segment, &row);
+}
+
+static enum tg_err take_counters(struct tg_span body, struct tg_quota *quota)
+{
+    if (body.len == 0 || body.len % COUNTER_BYTES != 0)
+        return TG_ERR_CORRUPT;
+    for (const uint8_t *from = body.ptr; from < body.ptr + body.len; from += COUNTER_BYTES) {
+        struct tg_quota_key key = {.partner = tg_be32_read(from), .day = (int32_t)tg_be32_read(from + 4),
+                                   .environment = from[8]};
+        memcpy(key.currency, from + 9, sizeof(key.currency));
+        struct tg_quota_counter *counter = tg_quota_counter(quota, &key);
+        if (counter == NULL)
+            return TG_ERR_DOWN;
+        counter->reserved = (int64_t)tg_be64_read(from + 12);
+        counter->committed = (int64_t)tg_be64_read(from + 20);
+    }
     return TG_OK;
 }
 
-enum tg_err tg_segment_read_counters(struct tg_segment *segment, struct tg_quota *quota)
+static enum tg_err read_changes(struct tg_segment *segment, struct tg_quota *quota)
+{
+    sqlite3_stmt *all = NULL;
+    enum tg_err err = tg_sqlite_prepare(segment->db, "SELECT body FROM counter_change ORDER BY number", &all);
+    if (err != TG_OK)
+        return err;
+    int rc = sqlite3_step(all);
+    for (; rc == SQLITE_ROW && err == TG_OK; rc = sqlite3_step(all))
+        err = take_counters(tg_sqlite_bytes(all, 0), quota);
+    sqlite3_finalize(all);
+    return err != TG_OK ? err : tg_sqlite_err(rc);
+}
+
+/* The table that segments had before: what they hold comes before every change. */
+static enum tg_err read_first_counters(struct tg_segment *segment, struct tg_quota *quota)
 {
     sqlite3_stmt *all = NULL;
     enum tg_err err = tg_sqlite_prepare(
@@ -250,4 +299,10 @@ enum tg_err tg_segment_read_counters(struct tg_segment *segment, struct tg_quota
     }
     sqlite3_finalize(all);
     return err != TG_OK ? err : tg_sqlite_err(rc);
+}
+
+enum tg_err tg_segment_read_counters(struct tg_segment *segment, struct tg_quota *quota)
+{
+    enum tg_err err = read_first_counters(segment, quota);
+    return err == TG_OK ? read_changes(segment, quota) : err;
 }

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include "store/sqlite.h"
 #include "store/testkit.h"
 
 static enum tg_err add_up(void *user, const struct tg_row *row, struct tg_span sealed)
@@ -86,6 +87,22 @@ static void test_counters(void **state)
     assert_int_equal(tg_quota_counter(&read, &key)->committed, 5);
     assert_int_equal(tg_quota_counter(&read, &key)->reserved, 0);
     assert_int_equal(tg_segment_write_all_counters(&segment, &read), TG_OK);
+    tg_quota_free(&read);
+    /* More than one row holds, and a row that is not whole counters is not believed. */
+    for (uint32_t partner = 1; partner <= 1300; partner++) {
+        key.partner = partner;
+        assert_true(tg_quota_reserve(&quota, tg_quota_counter(&quota, &key), partner, INT64_MAX));
+    }
+    assert_int_equal(tg_segment_write_all_counters(&segment, &quota), TG_OK);
+    assert_int_equal(tg_quota_init(&read), TG_OK);
+    assert_int_equal(tg_segment_read_counters(&segment, &read), TG_OK);
+    assert_int_equal(read.count, 1300);
+    for (uint32_t partner = 1; partner <= 1300; partner++) {
+        key.partner = partner;
+        assert_int_equal(tg_quota_counter(&read, &key)->reserved, partner);
+    }
+    assert_int_equal(tg_sqlite_exec(segment.db, "INSERT INTO counter_change (body) VALUES (x'0102')"), TG_OK);
+    assert_int_equal(tg_segment_read_counters(&segment, &read), TG_ERR_CORRUPT);
     tg_quota_free(&quota);
     tg_quota_free(&read);
     tg_segment_close(&segment);
