@@ -108,6 +108,11 @@ static void check_services(struct tg_doctor *doctor)
     const struct tg_instance *instance = &doctor->instance;
     int service;
 
+    if (!doctor->may_ask) {
+        tg_doctor_find(doctor, TG_FINDING_WARNING, "call doctor as root",
+                       "the processes were not looked at: root made the instance");
+        return;
+    }
     for (service = 0; service < TG_SERVICE_COUNT; service++) {
         doctor->runs = doctor->runs || tg_service_pid(instance, (enum tg_service)service) != 0;
     }
@@ -120,9 +125,6 @@ static void check_services(struct tg_doctor *doctor)
 
         if (!tg_service_wanted(instance, (enum tg_service)service)) {
             continue;
-        }
-        if (service == TG_SERVICE_KEEPER && !doctor->may_ask) {
-            continue; /* its admin socket is root's */
         }
         if (tg_service_ready(instance, (enum tg_service)service)) {
             tg_doctor_find(doctor, TG_FINDING_OK, NULL, "%s answers", name);

@@ -85,7 +85,6 @@ static void check_modes(struct tg_doctor *doctor)
     check_path(doctor, "store", 0700, instance->keeper_user);
     check_path(doctor, "tls/ca.key", 0600, "");
     check_path(doctor, "tls/server.key", 0600, "");
-    check_path(doctor, "client/tour.key", 0600, "");
     check_path(doctor, "nginx.conf", 0644, "");
     check_path(doctor, "tollgate.json", 0644, "");
     check_path(doctor, "run", 0755, "");
@@ -101,6 +100,7 @@ static void check_modes(struct tg_doctor *doctor)
         check_path(doctor, "log/sealer.log", 0640, keys);
     }
     if (instance->sandbox) {
+        check_path(doctor, "client/tour.key", 0600, "");
         check_path(doctor, "sandbox", 0700, instance->sandbox_user);
     }
     if (doctor->faults == before) {

@@ -278,7 +278,8 @@ bool tg_service_ready(const struct tg_instance *instance, enum tg_service servic
     case TG_SERVICE_REFPAY:
         return socket_answers(instance, "run/refpay.sock") && tg_address_answers(instance->upstream);
     case TG_SERVICE_NGINX:
-        return tg_address_answers(instance->listen) && tg_address_answers(instance->status_listen);
+        return tg_service_pid(instance, TG_SERVICE_NGINX) != 0 && tg_address_answers(instance->listen) &&
+               tg_address_answers(instance->status_listen);
     case TG_SERVICE_COUNT:
         break;
     }
