@@ -31,6 +31,19 @@ static void test_cells(void **state)
     cell_is("\"abcdef\"", "abc", 4);
 }
 
+static void test_rows(void **state)
+{
+    json_t *array = json_loads("[{\"a\":1}]", 0, NULL);
+    json_t *object = json_pack("{s:i, s:O}", "n", 1, "rows", array);
+
+    (void)state;
+    assert_ptr_equal(tg_rows_of(array), array);
+    assert_ptr_equal(tg_rows_of(object), array);
+    assert_null(tg_rows_of(NULL));
+    json_decref(object);
+    json_decref(array);
+}
+
 static void test_operations(void **state)
 {
     static const char *const wrong[] = {"", ",", "a,", ",a", "A", "a b", "*a"};
@@ -51,7 +64,8 @@ static void test_operations(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cells), cmocka_unit_test(test_operations)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cells), cmocka_unit_test(test_rows),
+                                       cmocka_unit_test(test_operations)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
