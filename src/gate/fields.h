@@ -30,7 +30,8 @@ void tg_gate_fields_strip(ngx_http_request_t *r);
 /*
  * Drops every field for which drop() says so, without moving the others, so that nginx's parsed pointers stay
  * right; the caller clears those that point at dropped ones. Returns how many were dropped, or NGX_ERROR
- * (out of memory: nothing was dropped, the request must be refused).
+ * (out of memory: nothing was dropped, the request must be refused). drop() is asked twice for each field, and may not
+ * look at the list: it is being rebuilt.
  */
 typedef bool (*tg_gate_field_drop_fn)(const ngx_table_elt_t *field, void *data);
 ngx_int_t tg_gate_fields_drop(ngx_http_request_t *r, tg_gate_field_drop_fn drop, void *data);
