@@ -55,7 +55,7 @@ struct tg_committer {
     struct tg_job_queue finished;
     uv_async_t async;
     bool stop;
-    bool dirty; /* something was committed since the last checkpoint */
+    unsigned unseen; /* batches since the checkpointer looked */
     bool started;
     int64_t rotated_us;
     _Atomic uint64_t cpu_us; /* of the committer's thread */
