@@ -5,6 +5,7 @@
 #   make build         the programs and the module in build/
 #   make fuzz MINUTES=n TARGET=name    longer fuzzing
 #   make bench         Tollgate beside others, the keeper alone, growth: bench/RESULTS.md (QUICK=1: in four minutes)
+#   make fault SEEDS=n | SEED=n        seeded faults against a whole instance; SEEDS writes doc/evidence/faults.md
 #   make format        clang-format over our own files
 #   make clean
 
@@ -43,6 +44,14 @@ bench:
 	@rm -f build-bench.log
 	@ninja -C build-bench --quiet
 	@TOLLGATE_BUILD=$(CURDIR)/build-bench /usr/bin/python3 bench/run.py $(if $(QUICK),--quick) $(OPTIONS)
+
+fault:
+	@sh tools/install-packages packages/run.txt packages/check.txt
+	@test -f build-gcc/build.ninja || meson setup build-gcc -Dtests=true >build-gcc.log 2>&1 || { cat build-gcc.log; exit 1; }
+	@rm -f build-gcc.log
+	@ninja -C build-gcc --quiet
+	@TOLLGATE_BUILD=$(CURDIR)/build-gcc /usr/bin/python3 test/fault/fault.py \
+	    $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),40) --results build-gcc/fault-results.jsonl)
 
 format:
 	@sh tools/install-packages packages/check.txt

@@ -1,0 +1,6 @@
+"""The bench's rooms on the path."""
+import pathlib
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]

@@ -1,0 +1,129 @@
+"""Forty seeds of the fault bench, what must hold at chosen steps, and that the bench sees what it is for."""
+import threading
+import time
+
+import pytest
+
+import verdict
+from fault import Bench, show
+from schedule import schedule
+from street import Street
+
+SEEDS = range(1, 41)
+
+
+@pytest.fixture(scope="module")
+def bench():
+    one = Bench()
+    try:
+        yield one
+    finally:
+        found = one.close()
+    assert not found, found
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_seed(bench, seed):
+    plan = schedule(seed)
+    result = bench.run(plan)
+    show(result, plan)
+    assert not result["found"], f"seed {seed}: {result['found'][:5]}\nagain: make fault SEED={seed}"
+
+
+@pytest.fixture(scope="module")
+def street():
+    house = Street()
+    try:
+        house.up()
+        house.limit("narrow", 10**9)
+        yield house
+    finally:
+        house.close()
+
+
+def judge(street, calls):
+    street.quiet()
+    record = verdict.Record()
+    return verdict.judge(street, record, calls), record
+
+
+def lived(street):
+    """Until `up` would start the keeper again at once when it dies."""
+    time.sleep(0.7)
+    return street.pid("keeper")
+
+
+@pytest.mark.parametrize("act", ["kill", "kill_lose", "error_lose"])
+def test_settle_is_asked_again_on_the_new_link(street, act):
+    """The keeper dies at the fsync of the settlement while the gate holds the answer: the caller gets it nevertheless."""
+    before = lived(street)
+    call = street.new_call(4200)
+    street.control.arm("keeper", "sync", act, nth=2, parameter=2**64 - 1)
+    street.pay_carefully(call, 0.05)
+    assert street.pid("keeper") != before
+    assert [(one["status"], one["replayed"]) for one in call["told"]] == [(201, False)], call
+    found, record = judge(street, [call])
+    assert not found, found
+    assert record.requests[call["told"][0]["request"]]["state"] == "final"
+
+
+def test_a_failed_fsync_ends_the_keeper_and_only_what_is_durable_counts(street):
+    """The admission's fsync fails and what it covered is lost: nobody was told, nothing was sent, the retry is new."""
+    before = lived(street)
+    call = street.new_call(4300)
+    street.control.arm("keeper", "sync", "error_lose", nth=1, parameter=2**64 - 1)
+    street.pay_carefully(call, 0.2)
+    assert street.pid("keeper") != before
+    assert call["told"][-1]["status"] == 201 and not call["told"][-1]["replayed"], call
+    found, record = judge(street, [call])
+    assert not found, found
+    died = [line for line in (street.dir / "log/keeper.log").read_text().splitlines() if '"store_failed"' in line]
+    assert died, "the keeper did not say why it stopped"
+
+
+@pytest.mark.parametrize("step_us", [3600 * 1000000, -3600 * 1000000, 0])
+def test_a_clock_step_changes_no_answer(street, step_us):
+    calls = [street.new_call(4400) for _ in range(2)]
+    street.pay_carefully(calls[0], 0.05)
+    for program in ("keeper", "sealer", "nginx", "refpay"):
+        street.step(program, step_us)
+    for call in calls:
+        street.pay_carefully(call, 0.05)
+    assert [one["status"] for call in calls for one in call["told"]] == [201, 201, 201]
+    assert calls[0]["told"][1]["replayed"]
+    found, _ = judge(street, calls)
+    assert not found, found
+
+
+def test_a_full_disk_refuses_and_recovers(street):
+    lived(street)
+    rule = street.control.arm("keeper", "write", "error", nth=1, count=2**40, error=28)
+    call = street.new_call(4500)
+    caller = threading.Thread(target=street.pay_carefully, args=(call, 0.3))
+    caller.start()
+    time.sleep(0.4)
+    street.control.disarm("keeper", rule)
+    caller.join(60)
+    assert call["told"][-1]["status"] == 201, call
+    found, _ = judge(street, [call])
+    assert not found, found
+
+
+def test_the_bench_sees_a_disk_that_lies():
+    """Syncs that do nothing, then a power cut: what was told is lost, and the verdict must say so."""
+    house = Street()
+    try:
+        house.up()
+        house.control.arm("keeper", "sync", "lie", nth=1, count=2**40)
+        calls = [house.new_call(1000 + number) for number in range(4)]
+        for call in calls:
+            house.pay_carefully(call, 0.05)
+        assert all(call["told"][-1]["status"] == 201 for call in calls)
+        house.control.arm("keeper", "write", "kill_lose", nth=1, parameter=2**64 - 1)
+        house.pay_carefully(house.new_call(2000), 0.2)
+        house.quiet()
+        found = verdict.compare(house, verdict.Record(), calls)
+        assert any("told paid, not final in the record" in line for line in found), found
+        assert any("charged, and in the record never admitted" in line for line in found), found
+    finally:
+        house.close()
