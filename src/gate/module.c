@@ -1,6 +1,8 @@
 /*
  * module.c - the two modules: their tables, what is hung into nginx at configuration, a worker's start and end.
  */
+#include <malloc.h>
+
 #include "gate/check.h"
 #include "gate/link.h"
 #include "gate/log.h"
@@ -11,6 +13,14 @@
 
 /* An answer's status and fields beside its body, in a SETTLE frame (base/limits.h: TG_ANSWER_BYTES_MAX). */
 #define TG_SETTLE_EXTRA_BYTES (TG_ANSWER_BYTES_MAX - TG_HOLD_BYTES_MAX + 1024u)
+
+/*
+ * What a worker keeps of memory that requests gave back. Held answers are let go in the keeper's batches, many at
+ * once; by the C library's usual 128 KB every batch gave the pages to the system and faulted them in again.
+ */
+#define TG_MODULE_KEEP_BYTES (4 * 1024 * 1024)
+/* Larger allocations than any body or answer in memory are the system's at once. */
+#define TG_MODULE_MAPPED_BYTES (1024 * 1024)
 
 static ngx_int_t tg_module_hang(ngx_http_core_main_conf_t *core, ngx_uint_t phase, ngx_http_handler_pt handler)
 {
@@ -44,6 +54,9 @@ static ngx_int_t tg_module_worker_start(ngx_cycle_t *cycle)
         main->keeper.socklen == 0) {
         return NGX_OK;
     }
+    /* Only speed depends on it: a refusal is no error. */
+    (void)mallopt(M_TRIM_THRESHOLD, TG_MODULE_KEEP_BYTES);
+    (void)mallopt(M_MMAP_THRESHOLD, TG_MODULE_MAPPED_BYTES);
     return tg_gate_link_init(cycle, &main->keeper, main->hold_bytes_max + TG_SETTLE_EXTRA_BYTES);
 }
 
