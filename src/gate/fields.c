@@ -17,13 +17,13 @@ struct tg_fields_seen {
     unsigned host;
     unsigned content_length;
     unsigned transfer_encoding;
-    bool alias;       /* Content_Length and the like: CGI-like upstreams fold '_' and '-' (RFC 3875 4.1.18) */
+    bool alias; /* Content_Length and the like: CGI-like upstreams fold '_' and '-' (RFC 3875 4.1.18) */
     bool malformed;
-    bool coding;      /* Transfer-Encoding other than chunked */
-    bool length;      /* Content-Length that is not digits */
+    bool coding; /* Transfer-Encoding other than chunked */
+    bool length; /* Content-Length that is not digits */
     bool upgrade;
     bool expectation;
-    bool connection;  /* connection-specific fields, which h2 forbids (RFC 9113 8.2.2) */
+    bool connection; /* connection-specific fields, which h2 forbids (RFC 9113 8.2.2) */
 };
 
 static struct tg_span tg_fields_span(ngx_str_t text)

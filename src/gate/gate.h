@@ -149,7 +149,7 @@ struct tg_gate_ctx {
     struct tg_pointer where; /* JSON Pointer of a refusal */
     bool has_key;
     uint8_t key_digest[TG_DIGEST_BYTES]; /* of the idempotency key */
-    ngx_str_t key_raw; /* the key as the caller sent it, to be said again; empty: none, or quoted */
+    ngx_str_t key_raw;                   /* the key as the caller sent it, to be said again; empty: none, or quoted */
 
     u_char *credential_value; /* the route's own credential as it stands in headers_in: wiped when sent */
     size_t credential_bytes;

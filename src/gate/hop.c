@@ -69,7 +69,8 @@ static bool tg_hop_is_judged(const struct tg_hop *hop, struct tg_span name)
         }
     }
     return tg_span_equal_nocase(name, hop->profile->idempotency_field) ||
-           tg_span_equal_nocase(name, TG_SPAN("content-type")) || tg_span_equal_nocase(name, TG_SPAN("content-length")) ||
+           tg_span_equal_nocase(name, TG_SPAN("content-type")) ||
+           tg_span_equal_nocase(name, TG_SPAN("content-length")) ||
            tg_span_equal_nocase(name, TG_SPAN("content-encoding")) || tg_span_equal_nocase(name, TG_SPAN("host")) ||
            tg_span_equal_nocase(name, TG_SPAN("connection")) ||
            tg_span_equal_nocase(name, TG_SPAN("tollgate-request-id"));
@@ -80,11 +81,10 @@ static bool tg_hop_is_dropped(const ngx_table_elt_t *field, void *data)
     const struct tg_hop *hop = data;
     struct tg_span name = tg_gate_span(field->key);
 
-    return tg_gate_field_is(name, TG_SPAN("proxy-authorization")) || tg_gate_field_is(name, TG_SPAN("proxy-connection")) ||
-           tg_gate_field_is(name, TG_SPAN("trailer")) ||
+    return tg_gate_field_is(name, TG_SPAN("proxy-authorization")) ||
+           tg_gate_field_is(name, TG_SPAN("proxy-connection")) || tg_gate_field_is(name, TG_SPAN("trailer")) ||
            /* HTTP_PROXY to a CGI program: where its own calls go. */
-           tg_gate_field_is(name, TG_SPAN("proxy")) ||
-           (!tg_hop_is_judged(hop, name) && tg_hop_is_named(hop, name));
+           tg_gate_field_is(name, TG_SPAN("proxy")) || (!tg_hop_is_judged(hop, name) && tg_hop_is_named(hop, name));
 }
 
 ngx_int_t tg_gate_hop_drop(ngx_http_request_t *r, const struct tg_gate_ctx *ctx)

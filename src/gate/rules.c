@@ -11,9 +11,10 @@
 
 #include "base/banned.h"
 
-/* Every X-Accel field lets the upstream steer nginx: another file, another speed, another body (settle is then wrong). */
-#define TG_RULE_X_ACCEL                                                                                              \
-    (NGX_HTTP_UPSTREAM_IGN_XA_REDIRECT | NGX_HTTP_UPSTREAM_IGN_XA_EXPIRES | NGX_HTTP_UPSTREAM_IGN_XA_LIMIT_RATE |     \
+/* Every X-Accel field lets the upstream steer nginx: another file, another speed, another body (settle is then wrong).
+ */
+#define TG_RULE_X_ACCEL                                                                                                \
+    (NGX_HTTP_UPSTREAM_IGN_XA_REDIRECT | NGX_HTTP_UPSTREAM_IGN_XA_EXPIRES | NGX_HTTP_UPSTREAM_IGN_XA_LIMIT_RATE |      \
      NGX_HTTP_UPSTREAM_IGN_XA_BUFFERING | NGX_HTTP_UPSTREAM_IGN_XA_CHARSET)
 
 enum tg_rule_kind {
@@ -32,7 +33,8 @@ struct tg_rule_slot {
 
 static const struct tg_rule_slot tg_rule_slots[] = {
     {"ngx_http_mirror_module", "mirror", TG_RULE_POINTER, "mirror sends a payment twice; write \"mirror off\""},
-    {"ngx_http_slice_filter_module", "slice", TG_RULE_NUMBER, "slice asks the upstream several times; write \"slice 0\""},
+    {"ngx_http_slice_filter_module", "slice", TG_RULE_NUMBER,
+     "slice asks the upstream several times; write \"slice 0\""},
     {"ngx_http_try_files_module", "try_files", TG_RULE_POINTER,
      "try_files leads an admitted call elsewhere; remove it"},
     {"ngx_http_auth_request_module", "auth_request", TG_RULE_TEXT,
@@ -67,10 +69,12 @@ static const char *tg_rule_keeper(const struct tg_rule_place *place)
 static const char *tg_rule_pass(const struct tg_rule_place *place)
 {
     for (size_t i = 0; i < sizeof(tg_rule_other_pass) / sizeof(*tg_rule_other_pass); i++) {
-        const ngx_http_upstream_conf_t *other = tg_layout_loc_conf(place->cycle, place->loc_conf, tg_rule_other_pass[i]);
+        const ngx_http_upstream_conf_t *other =
+            tg_layout_loc_conf(place->cycle, place->loc_conf, tg_rule_other_pass[i]);
 
         if (other != NULL && other->upstream != NULL) {
-            return "only proxy_pass can be gated; remove fastcgi_pass, uwsgi_pass, scgi_pass, grpc_pass, memcached_pass";
+            return "only proxy_pass can be gated; remove fastcgi_pass, uwsgi_pass, scgi_pass, grpc_pass, "
+                   "memcached_pass";
         }
     }
     if (place->proxy == NULL || place->proxy->upstream == NULL || place->core->handler == NULL) {
@@ -246,9 +250,11 @@ static const char *tg_rule_fields(const struct tg_rule_place *place)
         }
         if (tg_rule_is(line[i].key, "Connection") && line[i].value.len > 0 && !tg_rule_is(line[i].value, "close") &&
             !tg_rule_is(line[i].value, "keep-alive")) {
-            return "proxy_set_header Connection may only be \"\", \"close\" or \"keep-alive\": no Upgrade passes the gate";
+            return "proxy_set_header Connection may only be \"\", \"close\" or \"keep-alive\": no Upgrade passes the "
+                   "gate";
         }
-        if (tg_rule_names(line[i].key, tg_span(place->gate->upstream_credential.data, place->gate->upstream_credential.len)) ||
+        if (tg_rule_names(line[i].key,
+                          tg_span(place->gate->upstream_credential.data, place->gate->upstream_credential.len)) ||
             (place->gate->profile != NULL && tg_rule_names(line[i].key, place->gate->profile->idempotency_field))) {
             return "the gate sets the upstream's credential and idempotency key; remove their proxy_set_header";
         }
@@ -311,9 +317,9 @@ const char *tg_rule_rewrite(const ngx_cycle_t *cycle, void **loc_conf)
     return NULL;
 }
 
-const tg_rule_fn tg_rules_on[] = {tg_rule_keeper,  tg_rule_pass,       tg_rule_retries, tg_rule_copies,
-                                  tg_rule_forwarding, tg_rule_answers, tg_rule_body,    tg_rule_times,
-                                  tg_rule_afterwards, tg_rule_stock,   tg_rule_fields,  tg_rule_codes,
-                                  tg_rule_error_log,  tg_rule_uri, NULL};
+const tg_rule_fn tg_rules_on[] = {
+    tg_rule_keeper,  tg_rule_pass,  tg_rule_retries,   tg_rule_copies,     tg_rule_forwarding,
+    tg_rule_answers, tg_rule_body,  tg_rule_times,     tg_rule_afterwards, tg_rule_stock,
+    tg_rule_fields,  tg_rule_codes, tg_rule_error_log, tg_rule_uri,        NULL};
 
 const tg_rule_fn tg_rules_observe[] = {tg_rule_keeper, tg_rule_error_log, NULL};

@@ -49,7 +49,7 @@ ngx_int_t tg_gate_upstream_key_swap(ngx_http_request_t *r, const struct tg_gate_
     if (!ctx->has_key) {
         /* The predicate only reads what it is given. */
         return tg_gate_fields_drop(r, tg_upstream_key_is_callers, (void *)(uintptr_t)profile) == NGX_ERROR ? NGX_ERROR
-                                                                                                          : NGX_OK;
+                                                                                                           : NGX_OK;
     }
     field = tg_gate_field_find(r, profile->idempotency_field, &count);
     if (field == NULL || count != 1) {

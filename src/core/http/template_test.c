@@ -127,8 +127,8 @@ static void queries_are_uri_bytes(void **state)
 {
     (void)state;
     static const char *const good[] = {"", "a=b&c=d", "expand[]=x&created[gte]=1", "a=%20c+d&&e", "/?:@!$'()*,;=~-._"};
-    static const char *const bad[] = {"%", "a=%4", "%zz", "a b", "#", "\"", "<", ">", "\\", "^", "`", "{", "|", "}", "\x7f", "\xff",
-                                      "\n"};
+    static const char *const bad[] = {"%", "a=%4", "%zz", "a b", "#", "\"",   "<",    ">", "\\",
+                                      "^", "`",    "{",   "|",   "}", "\x7f", "\xff", "\n"};
     for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
         assert_true(tg_query_ok(tg_span_string(good[i])));
     }
@@ -141,10 +141,8 @@ static void queries_are_uri_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(queries_are_uri_bytes),
-        cmocka_unit_test(templates_match_whole_paths),
-        cmocka_unit_test(unsafe_paths_are_refused),
-        cmocka_unit_test(templates_are_checked),
+        cmocka_unit_test(queries_are_uri_bytes),        cmocka_unit_test(templates_match_whole_paths),
+        cmocka_unit_test(unsafe_paths_are_refused),     cmocka_unit_test(templates_are_checked),
         cmocka_unit_test(literals_go_before_variables),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
