@@ -35,7 +35,10 @@ struct tg_store_head {
     const struct tg_store_backend *backend;
 };
 
+/* SQLite in a folder (store_open.c), PostgreSQL behind a connection (postgres.c). */
 TG_MUST_CHECK enum tg_err tg_embedded_open(const struct tg_store_options *options, int64_t now_us,
-                                           struct tg_store **ret); /* store_open.c: SQLite in a folder */
+                                           struct tg_store **ret);
+TG_MUST_CHECK enum tg_err tg_postgres_open(const struct tg_store_options *options, int64_t now_us,
+                                           struct tg_store **ret);
 
 #endif

@@ -40,16 +40,6 @@ static enum tg_err look_up(struct tg_store *store, const struct tg_admit_work *w
     return TG_OK;
 }
 
-static struct tg_row row_of(const struct tg_admit_work *work, enum tg_row_kind kind)
-{
-    struct tg_row row = {.kind = kind, .verdict = work->row, .expires_us = work->expires_us,
-                         .quota_day = work->quota_day, .result = (uint8_t)work->result};
-    memcpy(row.claim_key, work->claim_key, sizeof(row.claim_key));
-    memcpy(row.fingerprint, work->fingerprint, sizeof(row.fingerprint));
-    memcpy(row.original_id, work->original_id, sizeof(row.original_id));
-    return row;
-}
-
 /* True when the day's limit allows it. An unknown that is sent again brings its old reservation to an end first. */
 static enum tg_err reserve(struct tg_store *store, const struct tg_admit_work *work,
                            const struct tg_pending_claim *before, bool *ret)
@@ -93,11 +83,11 @@ static enum tg_err take(struct tg_store *store, struct tg_admit_work *work, stru
     if (!allowed) {
         err = reserve_again(store, before);
         work->result = TG_CLAIM_OVER_QUOTA;
-        struct tg_row refused = row_of(work, TG_ROW_VERDICT);
+        struct tg_row refused = tg_row_admit(work, TG_ROW_VERDICT);
         return err != TG_OK ? err : tg_state_append(store, &refused, tg_span(NULL, 0));
     }
     work->result = TG_CLAIM_TAKEN;
-    struct tg_row row = row_of(work, TG_ROW_ADMIT);
+    struct tg_row row = tg_row_admit(work, TG_ROW_ADMIT);
     row.replaces = before == NULL ? 0 : before->ticket;
     row.has_quota = work->has_quota && (work->row.flags & TG_FLAG_HAS_AMOUNT) != 0;
     err = tg_state_append(store, &row, tg_span(NULL, 0));
@@ -138,7 +128,7 @@ static enum tg_err hold_off(struct tg_store *store, struct tg_admit_work *work)
 {
     tg_state_log(store, "a settled claim's row cannot be read: its key is held");
     work->result = TG_CLAIM_IN_FLIGHT;
-    struct tg_row row = row_of(work, TG_ROW_VERDICT);
+    struct tg_row row = tg_row_admit(work, TG_ROW_VERDICT);
     return tg_state_append(store, &row, tg_span(NULL, 0));
 }
 
@@ -174,7 +164,7 @@ static enum tg_err admit(struct tg_store *store, struct tg_admit_work *work, int
         if (err != TG_OK)
             return err;
     }
-    struct tg_row row = row_of(work, TG_ROW_VERDICT);
+    struct tg_row row = tg_row_admit(work, TG_ROW_VERDICT);
     row.verdict.status = work->result == TG_CLAIM_REPLAY ? work->stored_status : work->row.status;
     return tg_state_append(store, &row, tg_span(NULL, 0));
 }

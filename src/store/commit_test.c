@@ -148,15 +148,14 @@ static void check_resolve(struct kit *kit, struct model *model)
     claim->has_answer = false;
 }
 
-static void check_counter(const struct kit *kit, const struct model *model)
+static void check_counter(struct kit *kit, const struct model *model)
 {
     int32_t today = (int32_t)(kit->now_us / KIT_DAY) - KIT_QUOTA_DAY;
     for (int32_t day = today > 1 ? today - 1 : 0; day <= today; day++) { /* older ones may be forgotten */
-        struct tg_quota_key key = {7, KIT_QUOTA_DAY + day, TG_ENVIRONMENT_TEST, {'E', 'U', 'R'}};
-        const struct tg_quota_counter *counter = tg_quota_counter(&kit->store->quota, &key);
-        assert_non_null(counter);
-        assert_int_equal(counter->reserved, model->reserved[day]);
-        assert_int_equal(counter->committed, model->committed[day]);
+        int64_t reserved = -1, committed = -1;
+        kit_counter(kit, KIT_QUOTA_DAY + day, &reserved, &committed);
+        assert_int_equal(reserved, model->reserved[day]);
+        assert_int_equal(committed, model->committed[day]);
     }
 }
 
@@ -258,6 +257,8 @@ static void test_batches(void **state)
 static void test_lost_segment(void **state)
 {
     struct kit *kit = *state;
+    if (kit_skip(kit))
+        return;
     kit_fill(kit);
     kit_reopen(kit);
     char path[TG_STORE_PATH_BYTES_MAX];

@@ -11,6 +11,11 @@
 
 #include "store/row.h"
 
+/* One JSON event: the longest is an act, two texts of TG_ACT_JSON_BYTES_MAX where each byte may become six. */
+#define TG_EVENT_BYTES_MAX (128u * 1024u)
+#define TG_ACT_WORDS_BYTES_MAX 1024u
+#define TG_ACT_JSON_BYTES_MAX 8192u
+
 struct tg_event_act {
     uint64_t sequence;
     int64_t at_us;

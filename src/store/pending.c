@@ -189,3 +189,22 @@ enum tg_err tg_pending_each(struct tg_pending *pending,
         }
     return TG_OK;
 }
+
+struct tg_row tg_pending_row(const struct tg_pending_claim *claim, enum tg_row_kind kind, int64_t at_us)
+{
+    struct tg_row row = {.kind = kind, .ticket = claim->ticket, .expires_us = claim->expires_us};
+    struct tg_verdict_row *verdict = &row.verdict;
+    verdict->at_us = at_us;
+    verdict->flags = claim->flags;
+    verdict->environment = claim->environment;
+    verdict->partner = claim->partner;
+    verdict->credential = claim->credential;
+    verdict->amount_minor = claim->amount_minor;
+    memcpy(verdict->currency, claim->currency, sizeof(verdict->currency));
+    memcpy(verdict->request_id, claim->request_id, sizeof(verdict->request_id));
+    memcpy(row.claim_key, claim->claim_key, sizeof(row.claim_key));
+    memcpy(row.fingerprint, claim->fingerprint, sizeof(row.fingerprint));
+    if (at_us >= row.expires_us) /* only an unknown or a very long call gets here */
+        row.expires_us = at_us + (claim->expires_us > claim->at_us ? claim->expires_us - claim->at_us : 1);
+    return row;
+}

@@ -54,6 +54,9 @@ struct tg_pending_claim *tg_pending_ticket(const struct tg_pending *pending, uin
 struct tg_pending_claim *tg_pending_request(const struct tg_pending *pending, const uint8_t *request_id);
 struct tg_pending_claim *tg_pending_key(const struct tg_pending *pending, const uint8_t *claim_key);
 
+/* The row that ends (or names) a claim: who and how much come from the claim, not from who tells. */
+struct tg_row tg_pending_row(const struct tg_pending_claim *claim, enum tg_row_kind kind, int64_t at_us);
+
 /* Every claim, in no order; `each` may change a claim's state and row but neither add nor remove. */
 TG_MUST_CHECK enum tg_err tg_pending_each(struct tg_pending *pending,
                                           enum tg_err (*each)(void *user, struct tg_pending_claim *claim), void *user);

@@ -65,11 +65,17 @@ void tg_quota_free(struct tg_quota *quota)
     memset(quota, 0, sizeof(*quota));
 }
 
-struct tg_quota_counter *tg_quota_counter(struct tg_quota *quota, const struct tg_quota_key *key)
+struct tg_quota_counter *tg_quota_find(const struct tg_quota *quota, const struct tg_quota_key *key)
 {
     struct tg_quota_counter *counter = quota->table[bucket_of(quota, key)];
     while (counter != NULL && !same(&counter->key, key))
         counter = counter->next;
+    return counter;
+}
+
+struct tg_quota_counter *tg_quota_counter(struct tg_quota *quota, const struct tg_quota_key *key)
+{
+    struct tg_quota_counter *counter = tg_quota_find(quota, key);
     if (counter != NULL)
         return counter;
     if (quota->count >= quota->buckets && set_buckets(quota, quota->buckets * 2) != TG_OK)

@@ -39,6 +39,9 @@ void tg_quota_free(struct tg_quota *quota);
 /* The counter, made when it is not there; NULL without memory. */
 struct tg_quota_counter *tg_quota_counter(struct tg_quota *quota, const struct tg_quota_key *key);
 
+/* NULL when it is not there. */
+struct tg_quota_counter *tg_quota_find(const struct tg_quota *quota, const struct tg_quota_key *key);
+
 /* True and reserved when reserved + committed + amount stays within limit; a negative amount never does. */
 bool tg_quota_reserve(struct tg_quota *quota, struct tg_quota_counter *counter, int64_t amount, int64_t limit);
 /* Gives a reservation back, spent or not. */

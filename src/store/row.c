@@ -128,6 +128,16 @@ static void read_settle(struct tg_cursor *in, struct tg_row *row)
     row->has_answer = tg_cursor_u8(in) != 0;
 }
 
+struct tg_row tg_row_admit(const struct tg_admit_work *work, enum tg_row_kind kind)
+{
+    struct tg_row row = {.kind = kind, .verdict = work->row, .expires_us = work->expires_us,
+                         .quota_day = work->quota_day, .result = (uint8_t)work->result};
+    memcpy(row.claim_key, work->claim_key, sizeof(row.claim_key));
+    memcpy(row.fingerprint, work->fingerprint, sizeof(row.fingerprint));
+    memcpy(row.original_id, work->original_id, sizeof(row.original_id));
+    return row;
+}
+
 void tg_row_write(struct tg_buf *out, const struct tg_row *row)
 {
     unsigned parts = parts_of[row->kind];

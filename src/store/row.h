@@ -60,6 +60,9 @@ struct tg_row {
     struct tg_span actor, note;
 };
 
+/* Upstream statuses from here on moved no money: the reservation is given back (DESIGN.md, Claims). */
+#define TG_ROW_STATUS_NOT_SPENT 400
+
 /* True when the kind ends a claim as final: it belongs into the index. */
 static inline bool tg_row_is_final(enum tg_row_kind kind)
 {
@@ -71,6 +74,9 @@ static inline bool tg_row_is_event(enum tg_row_kind kind)
 {
     return kind != TG_ROW_CARRY_OPEN && kind != TG_ROW_CARRY_FINAL;
 }
+
+/* What an ADMIT leaves: a claim taken (TG_ROW_ADMIT) or why not (TG_ROW_VERDICT). */
+struct tg_row tg_row_admit(const struct tg_admit_work *work, enum tg_row_kind kind);
 
 /* Appends the row's bytes; out needs TG_ROW_BYTES_MAX. */
 void tg_row_write(struct tg_buf *out, const struct tg_row *row);

@@ -12,9 +12,6 @@
 #include "store/state.h"
 #include "wire/message.h"
 
-/* Upstream statuses from here on moved no money: the reservation is given back (DESIGN.md, Claims). */
-#define STATUS_NOT_SPENT 400
-
 enum tg_err tg_settle_quota(struct tg_store *store, const struct tg_pending_claim *claim, bool spent)
 {
     if (!claim->has_quota)
@@ -26,26 +23,6 @@ enum tg_err tg_settle_quota(struct tg_store *store, const struct tg_pending_clai
         return TG_ERR_DOWN;
     tg_quota_end(&store->quota, counter, claim->amount_minor, spent);
     return TG_OK;
-}
-
-/* The row that ends (or names) a claim: who and how much come from the claim, not from who tells. */
-static struct tg_row row_of(const struct tg_pending_claim *claim, enum tg_row_kind kind, int64_t at_us)
-{
-    struct tg_row row = {.kind = kind, .ticket = claim->ticket, .expires_us = claim->expires_us};
-    struct tg_verdict_row *verdict = &row.verdict;
-    verdict->at_us = at_us;
-    verdict->flags = claim->flags;
-    verdict->environment = claim->environment;
-    verdict->partner = claim->partner;
-    verdict->credential = claim->credential;
-    verdict->amount_minor = claim->amount_minor;
-    memcpy(verdict->currency, claim->currency, sizeof(verdict->currency));
-    memcpy(verdict->request_id, claim->request_id, sizeof(verdict->request_id));
-    memcpy(row.claim_key, claim->claim_key, sizeof(row.claim_key));
-    memcpy(row.fingerprint, claim->fingerprint, sizeof(row.fingerprint));
-    if (at_us >= row.expires_us) /* only an unknown or a very long call gets here */
-        row.expires_us = at_us + (claim->expires_us > claim->at_us ? claim->expires_us - claim->at_us : 1);
-    return row;
 }
 
 /* What was told before of a claim that is not pending any more; 0: nothing known of such a request. */
@@ -108,10 +85,10 @@ enum tg_err tg_settle_work_do(struct tg_store *store, struct tg_settle_work *wor
         return TG_OK; /* told before, and nothing came since */
     enum tg_err err = TG_OK;
     if (!unknown)
-        err = tg_settle_quota(store, claim, final && work->upstream_status < STATUS_NOT_SPENT);
+        err = tg_settle_quota(store, claim, final && work->upstream_status < TG_ROW_STATUS_NOT_SPENT);
     if (err != TG_OK)
         return err;
-    struct tg_row row = row_of(claim, final ? TG_ROW_FINAL : TG_ROW_SETTLE, work->at_us);
+    struct tg_row row = tg_pending_row(claim, final ? TG_ROW_FINAL : TG_ROW_SETTLE, work->at_us);
     row.verdict.reason = work->reason;
     row.verdict.status = work->caller_status;
     row.outcome = work->outcome;
@@ -134,7 +111,7 @@ static enum tg_err lose(void *user, struct tg_pending_claim *claim)
     if (claim->state != TG_CLAIM_STATE_IN_FLIGHT || claim->owner != lost->owner)
         return TG_OK;
     tg_pending_state(&lost->store->pending, claim, TG_CLAIM_STATE_LOST);
-    struct tg_row row = row_of(claim, TG_ROW_LOST, lost->at_us);
+    struct tg_row row = tg_pending_row(claim, TG_ROW_LOST, lost->at_us);
     return tg_state_append(lost->store, &row, tg_span(NULL, 0));
 }
 
@@ -152,10 +129,10 @@ enum tg_err tg_resolve_work_do(struct tg_store *store, struct tg_resolve_work *w
         return TG_OK;
     }
     work->result = TG_OK;
-    enum tg_err err = tg_settle_quota(store, claim, work->executed && work->status < STATUS_NOT_SPENT);
+    enum tg_err err = tg_settle_quota(store, claim, work->executed && work->status < TG_ROW_STATUS_NOT_SPENT);
     if (err != TG_OK)
         return err;
-    struct tg_row row = row_of(claim, work->executed ? TG_ROW_RESOLVE_FINAL : TG_ROW_RESOLVE, work->at_us);
+    struct tg_row row = tg_pending_row(claim, work->executed ? TG_ROW_RESOLVE_FINAL : TG_ROW_RESOLVE, work->at_us);
     row.outcome = work->executed ? TG_OUTCOME_FINAL : TG_OUTCOME_NOT_EXECUTED;
     row.verdict.status = work->status;
     row.upstream_status = work->status;

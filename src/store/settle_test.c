@@ -94,7 +94,7 @@ static void test_settle_again(void **state)
         assert_int_equal(settle(kit, 2, other, 9, 201), TG_ERR_INPUT);
         kit_reopen(kit);
     }
-    memset(kit->store->recent.sets, 0, TG_RECENT_SETS * sizeof(struct tg_recent_set)); /* long ago */
+    kit_forget_recent(kit);
     assert_int_equal(settle(kit, 1, ticket, TG_OUTCOME_FINAL, 201), TG_OK);
     assert_int_equal(settle(kit, 1, ticket, TG_OUTCOME_NOT_SENT, 0), TG_ERR_DENIED);
 }

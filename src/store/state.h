@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "store/backend.h"
+#include "store/event.h"
 #include "store/index.h"
 #include "store/keys.h"
 #include "store/pending.h"
@@ -23,11 +24,6 @@
 
 /* Connections kept to sealed segments: replays come from the last day, 24 hours of which few are asked at a time. */
 #define TG_STORE_READERS 16
-/* One JSON event: the longest is an act, two texts of TG_ACT_JSON_BYTES_MAX where each byte may become six. */
-#define TG_EVENT_BYTES_MAX (128u * 1024u)
-#define TG_ACT_WORDS_BYTES_MAX 1024u
-#define TG_ACT_JSON_BYTES_MAX 8192u
-
 enum tg_leaving { TG_LEAVING_NO = 0, TG_LEAVING_BEGUN = 1, TG_LEAVING_GONE = 2 };
 
 /* What is known of a segment without opening its file; a row of tollgate.sqlite. */

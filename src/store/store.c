@@ -13,9 +13,9 @@ static const struct tg_store_backend *backend_of(const struct tg_store *store)
 enum tg_err tg_store_open(const struct tg_store_options *options, int64_t now_us, struct tg_store **ret)
 {
     *ret = NULL;
-    if (options->path == NULL)
-        return TG_ERR_INPUT;
-    return tg_embedded_open(options, now_us, ret);
+    if ((options->path == NULL) == (options->connection == NULL))
+        return TG_ERR_INPUT; /* a folder or a connection, not both */
+    return options->path != NULL ? tg_embedded_open(options, now_us, ret) : tg_postgres_open(options, now_us, ret);
 }
 
 void tg_store_close(struct tg_store *store)

@@ -110,7 +110,8 @@ struct tg_work {
 };
 
 struct tg_store_options {
-    const char *path;            /* directory of the embedded store */
+    const char *path;            /* directory of the embedded store; or NULL and: */
+    const char *connection;      /* of a PostgreSQL server, as libpq reads it; may hold a password: it is never logged */
     uint64_t segment_rows_max;   /* rows after which a segment is sealed; 0: the default, 1,000,000 */
     int64_t segment_us_max;      /* age after which it is sealed; 0: an hour */
     int64_t retention_us;        /* life of events; 0: 13 months */

@@ -11,9 +11,10 @@
 static void test_options(void **state)
 {
     (void)state;
-    const struct tg_store_options none = {0};
+    const struct tg_store_options none = {0}, both = {.path = "/", .connection = "host=/"};
     struct tg_store *store = NULL;
     assert_int_equal(tg_store_open(&none, KIT_START, &store), TG_ERR_INPUT);
+    assert_int_equal(tg_store_open(&both, KIT_START, &store), TG_ERR_INPUT);
     assert_null(store);
     tg_store_close(NULL);
 }

@@ -14,7 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <unistd.h>
+
 #include "base/endian.h"
+#include "store/postgres.h"
 #include "store/testkit.h"
 
 static int remove_one(const char *path, const struct stat *stat, int type, struct FTW *ftw)
@@ -25,13 +28,43 @@ static int remove_one(const char *path, const struct stat *stat, int type, struc
     return remove(path);
 }
 
+/* One statement on a session of its own; the first number of the answer, if any. */
+static int64_t ask_server(const char *connection, const char *sql, int column)
+{
+    PGconn *conn = PQconnectdb(connection);
+    assert_int_equal(PQstatus(conn), CONNECTION_OK);
+    PGresult *result = PQexec(conn, sql);
+    assert_true(PQresultStatus(result) == PGRES_TUPLES_OK || PQresultStatus(result) == PGRES_COMMAND_OK);
+    int64_t number = PQntuples(result) > 0 ? strtoll(PQgetvalue(result, 0, column), NULL, 10) : 0;
+    PQclear(result);
+    PQfinish(conn);
+    return number;
+}
+
+static void make_schema(struct kit *kit, const char *server)
+{
+    static unsigned made;
+    char sql[128];
+    (void)snprintf(kit->path, sizeof(kit->path), "kit_%d_%u", (int)getpid(), ++made);
+    (void)snprintf(sql, sizeof(sql), "SET client_min_messages = error; CREATE SCHEMA %s", kit->path);
+    (void)ask_server(server, sql, 0);
+    int len = snprintf(kit->connection, sizeof(kit->connection), "%s options='-csearch_path=%s'", server, kit->path);
+    assert_true(len > 0 && (size_t)len < sizeof(kit->connection));
+    kit->options = (struct tg_store_options){.connection = kit->connection};
+}
+
 int kit_setup(void **state)
 {
     struct kit *kit = calloc(1, sizeof(*kit));
     assert_non_null(kit);
-    (void)snprintf(kit->path, sizeof(kit->path), "/tmp/tollgate-store-XXXXXX");
-    assert_non_null(mkdtemp(kit->path));
-    kit->options = (struct tg_store_options){.path = kit->path};
+    const char *server = getenv(KIT_POSTGRES);
+    if (server != NULL) {
+        make_schema(kit, server);
+    } else {
+        (void)snprintf(kit->path, sizeof(kit->path), "/tmp/tollgate-store-XXXXXX");
+        assert_non_null(mkdtemp(kit->path));
+        kit->options = (struct tg_store_options){.path = kit->path};
+    }
     kit->now_us = KIT_START;
     kit->arena = tg_arena(kit->block, sizeof(kit->block));
     assert_int_equal(tg_store_open(&kit->options, kit->now_us, &kit->store), TG_OK);
@@ -43,9 +76,45 @@ int kit_teardown(void **state)
 {
     struct kit *kit = *state;
     tg_store_close(kit->store);
-    (void)nftw(kit->path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    if (kit->connection[0] != '\0') {
+        char sql[128];
+        (void)snprintf(sql, sizeof(sql), "SET client_min_messages = error; DROP SCHEMA %s CASCADE", kit->path);
+        (void)ask_server(kit->connection, sql, 0);
+    } else {
+        (void)nftw(kit->path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    }
     free(kit);
     return 0;
+}
+
+bool kit_skip(const struct kit *kit)
+{
+    if (kit->connection[0] != '\0')
+        print_message("a test of the embedded store only\n");
+    return kit->connection[0] != '\0';
+}
+
+void kit_forget_recent(struct kit *kit)
+{
+    struct tg_recent *recent = kit->connection[0] != '\0' ? &tg_postgres_of(kit->store)->recent : &kit->store->recent;
+    memset(recent->sets, 0, TG_RECENT_SETS * sizeof(struct tg_recent_set));
+}
+
+void kit_counter(struct kit *kit, int32_t day, int64_t *ret_reserved, int64_t *ret_committed)
+{
+    if (kit->connection[0] != '\0') {
+        char sql[160];
+        (void)snprintf(sql, sizeof(sql), "SELECT reserved, committed FROM tollgate_counter WHERE partner = 7 AND "
+                       "day = %d AND environment = %d AND currency = 'EUR'", day, TG_ENVIRONMENT_TEST);
+        *ret_reserved = ask_server(kit->connection, sql, 0);
+        *ret_committed = ask_server(kit->connection, sql, 1);
+        return;
+    }
+    struct tg_quota_key key = {7, day, TG_ENVIRONMENT_TEST, {'E', 'U', 'R'}};
+    const struct tg_quota_counter *counter = tg_quota_counter(&kit->store->quota, &key);
+    assert_non_null(counter);
+    *ret_reserved = counter->reserved;
+    *ret_committed = counter->committed;
 }
 
 void kit_reopen(struct kit *kit)

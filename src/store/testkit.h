@@ -15,8 +15,13 @@
 #define KIT_START (1700000000 * KIT_SECOND) /* 2023-11-14T22:13:20Z */
 #define KIT_QUOTA_DAY 19675
 
+/* With TOLLGATE_TEST_POSTGRES in the environment (test/lib/postgres.py) each test has a schema of its own on that
+ * server instead of a folder. What only files have is tested without it. */
+#define KIT_POSTGRES "TOLLGATE_TEST_POSTGRES"
+
 struct kit {
     char path[64];
+    char connection[512]; /* empty: a folder */
     struct tg_store_options options;
     struct tg_store *store;
     int64_t now_us;
@@ -27,6 +32,11 @@ struct kit {
 int kit_setup(void **state);    /* cmocka: a fresh store */
 int kit_teardown(void **state);
 void kit_reopen(struct kit *kit);
+/* True when the test is not for this store, and says so. */
+bool kit_skip(const struct kit *kit);
+void kit_forget_recent(struct kit *kit); /* as if what was told was told long ago */
+/* What stands in a counter of partner 7, test, EUR. */
+void kit_counter(struct kit *kit, int32_t day, int64_t *ret_reserved, int64_t *ret_committed);
 /* Commits one work and asserts that it is durable. */
 void kit_commit(struct kit *kit, struct tg_work *work);
 void kit_rotate(struct kit *kit, int64_t now_us); /* a call that asserts TG_OK; results are dropped */
