@@ -2,8 +2,8 @@
  * upstream_key.c - the idempotency key as the upstream sees it.
  *
  * All partners of a route share one upstream credential, and with it one space of keys there: what two of them happen
- * to name alike must not be one payment. So the upstream gets a digest over who calls, where, and the key; the same one
- * at every retry, however the caller writes its key. A key that was not judged does not go on at all.
+ * to name alike must not be one payment. So the upstream gets a digest over who calls, the operation and the key; the
+ * same one at every retry, however the caller writes its key. A key that was not judged does not go on at all.
  * The upstream may say the key again in its answer: the caller is shown its own.
  * Does not: keep anything. The digest is made anew for each try.
  */
@@ -22,13 +22,14 @@ static bool tg_upstream_key_is_callers(const ngx_table_elt_t *field, void *data)
     return tg_gate_field_is(tg_gate_span(field->key), profile->idempotency_field);
 }
 
-/* Partner and environment first: they have a fixed length and no caller can choose them. */
+/* As the claim: who calls, where, which operation, which key. Each part goes in with its length. */
 static ngx_int_t tg_upstream_key_write(const struct tg_gate_ctx *ctx, struct tg_buf *out)
 {
     uint8_t partner[4];
     uint8_t digest[TG_DIGEST_BYTES];
     /* The environment is the keeper's claim space too: observed calls have another one, but theirs goes on as it is. */
     const struct tg_span parts[] = {tg_span(partner, sizeof(partner)), tg_span(&ctx->environment, 1),
+                                    ctx->operation->method, ctx->operation->path,
                                     tg_span(ctx->key_digest, sizeof(ctx->key_digest))};
 
     tg_be32_write(partner, ctx->partner);
