@@ -176,6 +176,22 @@ class Bare(Contender):
                                                     self.stage.pins["worker"])
 
 
+class Twice(Contender):
+    """The bare proxy before the bare proxy: only to compare generators, which must not be what limits them."""
+
+    name, title = "twice", "nginx, bare proxy before itself"
+
+    def __init__(self, stage, bare):
+        self.bare = bare
+        super().__init__(stage)
+
+    def start(self):
+        http = self.stage.server(self.port, "").replace(f"127.0.0.1:{self.stage.instance.upstream_port}",
+                                                        f"127.0.0.1:{self.bare.port}")
+        self.processes["worker"] = self.stage.nginx(self.name, http.replace("http://payments;", "https://payments; proxy_ssl_protocols TLSv1.3;"),
+                                                    self.stage.pins["worker"])
+
+
 class AuthRequest(Contender):
     name, title = "auth_request", "nginx, auth_request to a second nginx"
 

@@ -15,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
 import contenders
@@ -47,7 +48,9 @@ class Plan:
 class Run:
     def __init__(self, plan, stores, pins, parts):
         self.plan, self.stores, self.pins, self.parts = plan, stores, pins, parts
-        self.faults, self.begun = [], time.monotonic()
+        self.faults, self.begun, self.disks = [], time.monotonic(), []
+        self.root = "/var/lib/tollgate" if os.geteuid() == 0 else tempfile.gettempdir()
+        os.makedirs(self.root, exist_ok=True)
 
     def say(self, text):
         print(f"[{time.monotonic() - self.begun:6.1f} s] {text}", flush=True)
@@ -108,9 +111,11 @@ class Run:
         rate = int(min(median([r["rate"] for r in best[name]]) for name in own) / 2 // 100 * 100)
         found = {one.name: [] for one in everyone}
         for _ in range(self.plan.rounds):
+            self.disks.append(disk(self.root, 500))
             for one in everyone:
                 if median([r["rate"] for r in best[one.name]]) > 1.1 * rate:
                     found[one.name].append(self.load(one, "--rate", rate))
+            self.disks.append(disk(self.root, 500))
         self.say(f"half load, {rate}/s: " + ", ".join(f"{n} p50 {r[-1]['p50_us']} us" for n, r in found.items() if r))
         return rate, found
 
@@ -125,6 +130,14 @@ class Run:
         self.say("loads swept")
         return found
 
+    def many(self, everyone):
+        """Eight times the connections: the worker has always something to do, so its cost is its work."""
+        found = {one.name: [] for one in everyone}
+        for _ in range(self.plan.rounds):
+            for one in everyone:
+                found[one.name].append(self.load(one, "--closed", "--connections", 8 * CONNECTIONS))
+        return found
+
     def h2(self, everyone):
         """Eight connections of four streams."""
         found = {one.name: [] for one in everyone}
@@ -134,16 +147,17 @@ class Run:
         return found
 
     def agreement(self, bare):
-        """Our generator and h2load against the bare proxy, in turn. The upstream moves to the worker's processor,
-        so that the proxy is what limits both, and not how much the generator leaves to the upstream."""
+        """Our generator and h2load, in turn, against the bare proxy before itself, with all servers on the worker's
+        processor: so the servers limit both, and not how much processor time a generator takes."""
+        twice = contenders.Twice(self.stage, bare)
         pairs = []
         measure.pin(self.stage.upstream, self.pins["worker"])
         for _ in range(max(self.plan.rounds, 3)):
-            ours = self.load(bare, "--closed")["rate"]
+            ours = self.load(twice, "--closed")["rate"]
             command = ["taskset", "-c", ",".join(map(str, self.pins["other"])), "h2load", "--h1", "-c",
                        str(CONNECTIONS), "-t", "1", "-D", f"{self.plan.seconds}s", f"--warm-up-time={self.plan.warm * 1000:.0f}ms",
                        "-d", str(self.stage.dir / "body.json"), "-H", "content-type: application/json", "-H",
-                       "idempotency-key: 00000000000000000000000000000000", f"https://localhost:{bare.port}/v1/payments"]
+                       "idempotency-key: 00000000000000000000000000000000", f"https://localhost:{twice.port}/v1/payments"]
             text = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True,
                                   stdin=subprocess.DEVNULL).stdout
             found = re.search(r"finished in [\d.]+\w+, ([\d.]+) req/s", text)
@@ -172,6 +186,7 @@ class Run:
             result["agreement"] = self.agreement(everyone[0])
             result["best"] = self.best(everyone)
             result["half_rate"], result["half"] = self.half(everyone, result["best"])
+            result["many"] = self.many([everyone[0], *own])
             result["h2"] = self.h2([everyone[0], *own])
             result["sweep"] = self.sweep(everyone, result["best"])
             result["memory_mb"] = {one.name: {name: memory_mb(pid) for name, pid in one.processes.items()} for one in own}
@@ -187,11 +202,9 @@ class Run:
             self.stage.close()
 
     def everything(self):
-        root = "/var/lib/tollgate" if os.geteuid() == 0 else None
-        if root:
-            os.makedirs(root, exist_ok=True)
+        root = self.root
         plan = self.plan
-        result = {"machine": machine(root or "/tmp"), "pins": {k: sorted(v) for k, v in self.pins.items()},
+        result = {"machine": machine(root), "pins": {k: sorted(v) for k, v in self.pins.items()},
                   "connections": CONNECTIONS, "rounds": plan.rounds, "seconds": plan.seconds,
                   "keeper_rounds": plan.keeper_rounds, "at": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
                   "disk": [disk(root)]}
@@ -208,6 +221,7 @@ class Run:
                                                      plan.keeper_rounds, plan.keeper_seconds, self.say)
                                 for store in self.stores}
         result["disk"].append(disk(root))
+        result["disk_at_half"] = self.disks
         result["faults"], result["took_s"] = self.faults, time.monotonic() - self.begun
         return result
 
