@@ -163,7 +163,7 @@ void tg_admin_act(struct tg_admin_call *call, const char *verb, struct tg_span o
     call->act.what = tg_buf_span(&what);
     call->act.before = call->before == NULL ? tg_span(NULL, 0) : tg_span_string(call->before);
     call->act.after = call->after == NULL ? tg_span(NULL, 0) : tg_span_string(call->after);
-    if (tg_buf_done(&what) != TG_OK || tg_random(call->act.request_id, TG_REQUEST_ID_BYTES) != TG_OK) {
+    if (tg_buf_done(&what) != TG_OK || tg_env_random(call->act.request_id, TG_REQUEST_ID_BYTES) != TG_OK) {
         tg_admin_fail(call, "internal", "the act could not be named");
         return;
     }

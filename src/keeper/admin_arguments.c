@@ -5,6 +5,7 @@
  * Does not: default anything but what a caller asks tg_admin_has about.
  */
 #include <string.h>
+#include <time.h>
 
 #include "base/hex.h"
 #include "keeper/admin.h"

@@ -20,13 +20,7 @@
 
 static uid_t sealer_uid(const struct tg_keeper *keeper)
 {
-    uv_os_fd_t fd = -1;
-    uid_t uid = TG_DAEMON_UID_NONE;
-    if (!keeper->sealer.ready || uv_fileno((const uv_handle_t *)keeper->sealer.pipe, &fd) != 0 ||
-        tg_daemon_peer(fd, &uid, NULL) != TG_OK) {
-        return TG_DAEMON_UID_NONE;
-    }
-    return uid;
+    return keeper->sealer.ready ? keeper->sealer.port->peer(&keeper->sealer) : TG_DAEMON_UID_NONE;
 }
 
 static json_t *protection(const struct tg_keeper *keeper)

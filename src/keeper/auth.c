@@ -43,7 +43,7 @@ static void record(struct tg_keeper *keeper, const struct tg_auth *auth, uint16_
         row.credential = key->id;
         row.environment = key->environment;
     }
-    if (tg_random(row.request_id, sizeof(row.request_id)) == TG_OK) {
+    if (tg_env_random(row.request_id, sizeof(row.request_id)) == TG_OK) {
         tg_note_record(keeper, &row);
     }
 }

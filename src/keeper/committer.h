@@ -1,17 +1,15 @@
 /*
- * committer.h - the one thread that owns the store, and a second that checkpoints it.
+ * committer.h - what is asked of the store: jobs, one after the other, and segments between them.
  *
  * Promises: jobs run in the order they were posted; each one's done() is called on the loop's
  * thread afterwards. When a commit fails the process ends at once with TG_COMMITTER_EXIT and
  * nothing more is answered: what is not known to be durable may not be told.
- * Does not: know questions or links.
+ * Does not: know questions, links or threads; who runs the jobs is behind the port (committer_thread.h).
  */
 #ifndef TG_KEEPER_COMMITTER_H
 #define TG_KEEPER_COMMITTER_H
 
-#include <pthread.h>
 #include <stdatomic.h>
-#include <uv.h>
 
 #include "store/store.h"
 
@@ -42,33 +40,34 @@ struct tg_job_queue {
     struct tg_job **tail;
 };
 
+/* Who runs the jobs: run() where the store is touched, then done() on the loop's thread. */
+struct tg_committer_port {
+    void (*post)(void *user, struct tg_job *job);
+};
+
 struct tg_committer {
     struct tg_store *store;
     void (*rotated)(struct tg_job *job); /* done() of a struct tg_rotation; it frees it */
     void *user;
-    pthread_t thread;
-    pthread_t checkpointer;
-    pthread_mutex_t lock;
-    pthread_cond_t work;
-    pthread_cond_t committed;
-    struct tg_job_queue waiting;
-    struct tg_job_queue finished;
-    uv_async_t async;
-    bool stop;
-    unsigned unseen; /* batches since the checkpointer looked */
-    bool started;
+    const struct tg_committer_port *port;
+    void *port_user;
     int64_t rotated_us;
     _Atomic uint64_t cpu_us; /* of the committer's thread */
 };
 
-TG_MUST_CHECK enum tg_err tg_committer_start(struct tg_committer *committer, uv_loop_t *loop);
-
-/* Runs what is posted, ends both threads, calls the done() of all that ran. */
-void tg_committer_stop(struct tg_committer *committer);
-
 void tg_committer_post(struct tg_committer *committer, struct tg_job *job);
+
+/* Where the store is touched: runs the job. */
+void tg_committer_run(struct tg_committer *committer, struct tg_job *job);
+
+/* After a job: looks whether a segment is due. A rotation whose done() is to be called on the loop's thread, or NULL. */
+struct tg_job *tg_committer_rotation(struct tg_committer *committer);
 
 /* One log line, then the end of the process. Any thread. */
 _Noreturn void tg_committer_fail(const char *what, enum tg_err err);
+
+void tg_job_push(struct tg_job_queue *queue, struct tg_job *job);
+/* NULL when there is none. */
+struct tg_job *tg_job_take(struct tg_job_queue *queue);
 
 #endif

@@ -3,13 +3,13 @@
  *
  * Promises: everything here is touched by the loop's thread alone; the store belongs to the
  * committer's thread, which is reached by jobs.
- * Does not: hold secrets beyond a batch.
+ * Does not: hold secrets beyond a batch; does not know libuv or threads: the server (server.c) and a simulator
+ * drive it through the ports of its links, its sealer and its committer, and through tg_env.
  */
 #ifndef TG_KEEPER_KEEPER_H
 #define TG_KEEPER_KEEPER_H
 
 #include <sys/types.h>
-#include <uv.h>
 
 #include "keeper/batch.h"
 #include "keeper/committer.h"
@@ -45,7 +45,6 @@ struct tg_keeper_options {
 };
 
 struct tg_keeper {
-    uv_loop_t loop;
     struct tg_keeper_options options;
     struct tg_setup setup;
     struct tg_throttle *throttle;
@@ -57,11 +56,6 @@ struct tg_keeper {
     struct tg_link *dirty;
     size_t gate_links;
     size_t admin_links;
-    uv_pipe_t gate_server;
-    uv_pipe_t admin_server;
-    uv_signal_t signals[3];
-    uv_check_t check;
-    uv_timer_t tick;
     uint64_t owner_next;
     uint8_t boot_id[16];
     uint32_t segment;           /* whose key seals answers now: its key is made */
@@ -77,6 +71,19 @@ struct tg_keeper {
     int64_t ending_since_us;    /* 0: serving */
     int exit_status;
 };
+
+/* engine.c: names the process, readies batches and ties store, sealer and segments; the store is open. */
+TG_MUST_CHECK enum tg_err tg_engine_start(struct tg_keeper *keeper);
+/* After each turn: begins what can be begun, sends what was gathered. */
+void tg_engine_turn(struct tg_keeper *keeper);
+/* Every TG_ENGINE_TICK_MS while it serves. */
+#define TG_ENGINE_TICK_MS 20
+void tg_engine_tick(struct tg_keeper *keeper);
+/* From here on nothing new is admitted. True once nothing is pending any more. */
+void tg_engine_end(struct tg_keeper *keeper);
+bool tg_engine_ended(const struct tg_keeper *keeper);
+/* Frees what it holds; links and the sealer are closed before, and no job is on its way. */
+void tg_engine_free(struct tg_keeper *keeper);
 
 /* gate_link.c: one frame of a gate. False: close the link. */
 bool tg_gate_frame(struct tg_link *link, const struct tg_frame *frame);

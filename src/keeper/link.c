@@ -1,5 +1,5 @@
 /*
- * link.c - streams of frames over libuv pipes.
+ * link.c - streams of frames.
  *
  * Promises: as link.h.
  * Does not: keep a closed link's questions from being decided: the truth of a SETTLE outlives its asker.
@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include "crypto/crypto.h"
-#include "daemon/daemon.h"
 #include "daemon/log.h"
 #include "keeper/keeper.h"
 
@@ -43,9 +42,8 @@ static void free_when_done(struct tg_link *link)
     free(link);
 }
 
-static void on_closed(uv_handle_t *handle)
+void tg_link_closed(struct tg_link *link)
 {
-    struct tg_link *link = handle->data;
     link->closed = true;
     free_when_done(link);
 }
@@ -71,7 +69,7 @@ void tg_link_close(struct tg_link *link)
     if (link->on_gone != NULL) {
         link->on_gone(link);
     }
-    uv_close((uv_handle_t *)&link->pipe, on_closed);
+    link->port->close(link);
 }
 
 /* Makes room for `need` bytes of input in all; the old copy is wiped. */
@@ -94,22 +92,15 @@ static bool grow_input(struct tg_link *link, size_t need)
     return true;
 }
 
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+uint8_t *tg_link_room_in(struct tg_link *link, size_t *room)
 {
-    (void)suggested;
-    struct tg_link *link = handle->data;
-    *buf = uv_buf_init((char *)link->in + link->in_len, (unsigned)(link->in_cap - link->in_len));
+    *room = link->in_cap - link->in_len;
+    return link->in + link->in_len;
 }
 
-static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
+void tg_link_received(struct tg_link *link, size_t count)
 {
-    (void)buf;
-    struct tg_link *link = stream->data;
-    if (got < 0) {
-        tg_link_close(link);
-        return;
-    }
-    link->in_len += (size_t)got;
+    link->in_len += count;
     read_frames(link);
 }
 
@@ -162,7 +153,7 @@ void tg_link_pause(struct tg_link *link)
 {
     if (!link->paused && !link->closing) {
         link->paused = true;
-        uv_read_stop((uv_stream_t *)&link->pipe);
+        (void)link->port->listen(link, false);
     }
 }
 
@@ -174,7 +165,7 @@ void tg_link_resume(struct tg_link *link)
             read_frames(link);
         }
         if (!link->paused && !link->closing && link->keeper->ending_since_us == 0) {
-            uv_read_start((uv_stream_t *)&link->pipe, on_alloc, on_read);
+            (void)link->port->listen(link, true);
         }
     }
 }
@@ -255,16 +246,15 @@ struct tg_buf *tg_link_room(struct tg_link *link, size_t size)
 
 static void send_out(struct tg_link *link);
 
-static void on_written(uv_write_t *request, int status)
+void tg_link_written(struct tg_link *link, bool sent)
 {
-    struct tg_link *link = request->data;
     tg_wipe(link->sending.ptr, link->sending.len);
     link->sending.len = 0;
     link->writing = false;
     if (link->sending.cap > OUTPUT_KEPT_BYTES) {
         free_buf(&link->sending);
     }
-    if (status != 0) {
+    if (!sent) {
         tg_link_close(link);
     } else if (!link->closing) {
         send_out(link);
@@ -285,22 +275,18 @@ static void send_out(struct tg_link *link)
     struct tg_buf full = link->out;
     link->out = link->sending;
     link->sending = full;
-    uv_buf_t bytes = uv_buf_init((char *)full.ptr, (unsigned)full.len);
-    int sent = uv_try_write((uv_stream_t *)&link->pipe, &bytes, 1);
-    if (sent == (int)full.len) {
-        tg_wipe(full.ptr, full.len);
-        link->sending.len = 0;
+    link->writing = true;
+    enum tg_link_sent sent = link->port->send(link, tg_buf_span(&full));
+    if (sent == TG_LINK_SENDING) {
         return;
     }
-    size_t done = sent > 0 ? (size_t)sent : 0;
-    bytes = uv_buf_init((char *)full.ptr + done, (unsigned)(full.len - done));
-    link->writing = true;
-    link->write.data = link;
-    if ((sent < 0 && sent != UV_EAGAIN) ||
-        uv_write(&link->write, (uv_stream_t *)&link->pipe, &bytes, 1, on_written) != 0) {
-        link->writing = false;
+    link->writing = false;
+    if (sent == TG_LINK_NOT_SENT) {
         tg_link_close(link);
+        return;
     }
+    tg_wipe(full.ptr, full.len);
+    link->sending.len = 0;
 }
 
 void tg_link_flush_all(struct tg_keeper *keeper)
@@ -313,60 +299,38 @@ void tg_link_flush_all(struct tg_keeper *keeper)
     }
 }
 
-/* Which peers may come, and how many. */
-static const char *judge_peer(struct tg_keeper *keeper, struct tg_link *link, uid_t allowed)
+struct tg_link *tg_link_make(struct tg_keeper *keeper, size_t size, enum tg_role role, const struct tg_link_port *port)
 {
-    uv_os_fd_t fd = -1;
-    uid_t uid = TG_DAEMON_UID_NONE;
-    pid_t pid = 0;
-    if (uv_fileno((uv_handle_t *)&link->pipe, &fd) != 0 || tg_daemon_peer(fd, &uid, &pid) != TG_OK) {
-        return "no peer";
-    }
-    if (uid != allowed && !(link->role == TG_ROLE_ADMIN && uid == 0)) {
-        return "another user";
-    }
-    bool gate = link->role == TG_ROLE_GATE;
-    if (keeper->ending_since_us != 0 ||
-        (gate ? keeper->gate_links > TG_LINKS_GATE_MAX : keeper->admin_links > TG_LINKS_ADMIN_MAX)) {
-        return "too many";
-    }
-    if (!gate) {
-        tg_admin_actor(uid, pid, link->actor);
-    }
-    return NULL;
-}
-
-struct tg_link *tg_link_accept(struct tg_keeper *keeper, uv_stream_t *server, enum tg_role role, uid_t allowed)
-{
-    struct tg_link *link = calloc(1, sizeof(*link));
+    struct tg_link *link = calloc(1, size);
     if (link == NULL) {
         return NULL;
     }
     link->keeper = keeper;
     link->role = (uint8_t)role;
-    link->pipe.data = link;
-    uv_pipe_init(&keeper->loop, &link->pipe, 0);
-    *(role == TG_ROLE_GATE ? &keeper->gate_links : &keeper->admin_links) += 1;
-    const char *why = "not accepted";
-    if (uv_accept(server, (uv_stream_t *)&link->pipe) == 0) {
-        why = judge_peer(keeper, link, allowed);
-    }
-    if (why == NULL && (!grow_input(link, INPUT_BYTES) ||
-                        uv_read_start((uv_stream_t *)&link->pipe, on_alloc, on_read) != 0)) {
-        why = "no memory";
-    }
-    if (why != NULL) {
-        keeper->metrics.links_refused++;
-        tg_log_say(TG_LOG_WARNING, "link_refused", why);
-        link->closing = true;
-        uv_close((uv_handle_t *)&link->pipe, on_closed);
+    link->port = port;
+    if (!grow_input(link, INPUT_BYTES)) {
+        free(link);
         return NULL;
     }
+    *(role == TG_ROLE_GATE ? &keeper->gate_links : &keeper->admin_links) += 1;
+    return link;
+}
+
+void tg_link_begin(struct tg_link *link)
+{
+    struct tg_keeper *keeper = link->keeper;
     link->next = keeper->links;
     link->previous = &keeper->links;
     if (link->next != NULL) {
         link->next->previous = &link->next;
     }
     keeper->links = link;
-    return link;
+}
+
+void tg_link_refused(struct tg_link *link, const char *why)
+{
+    link->keeper->metrics.links_refused++;
+    tg_log_say(TG_LOG_WARNING, "link_refused", why);
+    link->closing = true;
+    link->port->close(link);
 }

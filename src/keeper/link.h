@@ -4,13 +4,12 @@
  * Promises: a frame over its limit, or one that its role may not send, closes the link; input and
  * output have bounds; what was sent and read is wiped; a link lives until the last question that
  * names it is answered.
- * Does not: understand bodies.
+ * Does not: understand bodies, or know what carries the bytes: that is behind the port (link_pipe.h).
  */
 #ifndef TG_KEEPER_LINK_H
 #define TG_KEEPER_LINK_H
 
 #include <sys/types.h>
-#include <uv.h>
 
 #include "keeper/question.h"
 #include "wire/frame.h"
@@ -28,12 +27,21 @@
 /* "uid=4294967295 login=" and a name of at most 32 characters (useradd(8)). */
 #define TG_LINK_ACTOR_BYTES 64
 
+enum tg_link_sent { TG_LINK_SENT = 0, TG_LINK_SENDING = 1, TG_LINK_NOT_SENT = 2 };
+
+/* What carries a link's bytes. It calls back: tg_link_room_in, tg_link_received, tg_link_written, tg_link_closed. */
+struct tg_link_port {
+    void (*close)(struct tg_link *link); /* tg_link_closed follows */
+    bool (*listen)(struct tg_link *link, bool on);
+    enum tg_link_sent (*send)(struct tg_link *link, struct tg_span bytes); /* SENDING: tg_link_written follows */
+};
+
 struct tg_link {
     struct tg_link *next;
     struct tg_link **previous;
     struct tg_link *dirty_next;
     struct tg_keeper *keeper;
-    uv_pipe_t pipe;
+    const struct tg_link_port *port;
     uint8_t role; /* enum tg_role */
     bool (*on_frame)(struct tg_link *link, const struct tg_frame *frame); /* false: close */
     void (*on_gone)(struct tg_link *link); /* once, when it begins to close; may be NULL */
@@ -54,11 +62,20 @@ struct tg_link {
     size_t in_cap;
     struct tg_buf out;
     struct tg_buf sending;
-    uv_write_t write;
 };
 
-/* Takes the next connection from a listening pipe. NULL: refused, and already closed. */
-struct tg_link *tg_link_accept(struct tg_keeper *keeper, uv_stream_t *server, enum tg_role role, uid_t allowed);
+/* A link in `size` bytes that begin with it; its port begins to carry. NULL: no memory. */
+struct tg_link *tg_link_make(struct tg_keeper *keeper, size_t size, enum tg_role role,
+                             const struct tg_link_port *port);
+/* It was accepted: it is among the keeper's links from now on. Else tg_link_refused, and the port closes it. */
+void tg_link_begin(struct tg_link *link);
+void tg_link_refused(struct tg_link *link, const char *why);
+
+/* For the port: where the next bytes go; how many came (the link may be closing afterwards); what became of a send. */
+uint8_t *tg_link_room_in(struct tg_link *link, size_t *room);
+void tg_link_received(struct tg_link *link, size_t count);
+void tg_link_written(struct tg_link *link, bool sent);
+void tg_link_closed(struct tg_link *link);
 
 /* Begins to close; safe to call again. */
 void tg_link_close(struct tg_link *link);

@@ -126,7 +126,7 @@ void tg_note_suppressed(struct tg_keeper *keeper)
     suppressed->keeper = keeper;
     suppressed->act = (struct tg_act){.kind = TG_ACT_OTHER, .at_us = tg_clock_utc_us(), .actor = TG_SPAN("keeper"),
                                       .what = TG_SPAN("refusals.suppressed"), .after = tg_buf_span(&text)};
-    if (tg_random(suppressed->act.request_id, TG_REQUEST_ID_BYTES) != TG_OK) {
+    if (tg_env_random(suppressed->act.request_id, TG_REQUEST_ID_BYTES) != TG_OK) {
         free(suppressed);
         return;
     }

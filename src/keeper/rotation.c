@@ -143,8 +143,6 @@ void tg_rotation_bind(struct tg_keeper *keeper)
     keeper->committer.rotated = rotated;
     keeper->committer.user = keeper;
     keeper->sealer = (struct tg_sealer_link){
-        .loop = &keeper->loop,
-        .path = keeper->options.sealer_socket,
         .segment = wanted,
         .changed = changed,
         .user = keeper,

@@ -22,11 +22,6 @@
 
 static void connect_now(struct tg_sealer_link *sealer);
 
-static void on_freed(uv_handle_t *handle)
-{
-    free(handle);
-}
-
 static void give_all(struct tg_sealer_link *sealer, uint8_t status)
 {
     size_t count = sealer->sink_count;
@@ -85,18 +80,16 @@ void tg_sealer_tick(struct tg_sealer_link *sealer, int64_t now_us)
     }
 }
 
-static void on_timer(uv_timer_t *timer);
-
-static void lose(struct tg_sealer_link *sealer, const char *why)
+void tg_sealer_gone(struct tg_sealer_link *sealer, const char *why)
 {
-    if (sealer->pipe == NULL) {
+    if (!sealer->open) {
         return;
     }
     if (sealer->ready && !sealer->ending) {
         tg_log_say(TG_LOG_WARNING, "sealer_lost", why);
     }
-    uv_close((uv_handle_t *)sealer->pipe, on_freed);
-    sealer->pipe = NULL;
+    sealer->open = false;
+    sealer->port->close(sealer);
     sealer->connected = false;
     sealer->ready = false;
     tg_wipe(sealer->in, sealer->in_len);
@@ -104,18 +97,17 @@ static void lose(struct tg_sealer_link *sealer, const char *why)
     give_all(sealer, TG_SEALER_LOST);
     lose_asks(sealer, 0, sealer->ending);
     if (!sealer->ending) {
-        uv_timer_start(&sealer->timer, on_timer, TG_SEALER_RETRY_MS, 0);
+        sealer->port->timer(sealer, TG_SEALER_RETRY_MS);
         sealer->changed(sealer->user);
     }
 }
 
-static void on_timer(uv_timer_t *timer)
+void tg_sealer_timeout(struct tg_sealer_link *sealer)
 {
-    struct tg_sealer_link *sealer = timer->data;
-    if (sealer->pipe == NULL) {
+    if (!sealer->open) {
         connect_now(sealer);
     } else if (sealer->asked || !sealer->connected) {
-        lose(sealer, "no answer in time");
+        tg_sealer_gone(sealer, "no answer in time");
     }
 }
 
@@ -142,7 +134,7 @@ static enum tg_err take_answer(struct tg_sealer_link *sealer, const struct tg_fr
         return err;
     }
     sealer->sink_count = 0;
-    uv_timer_stop(&sealer->timer);
+    sealer->port->timer(sealer, 0);
     for (size_t i = 0; i < count; i++) {
         struct tg_seal_result result;
         if (tg_seal_read_result(&cursor, &result) == TG_OK) {
@@ -158,22 +150,15 @@ static enum tg_err take_answer(struct tg_sealer_link *sealer, const struct tg_fr
     return TG_OK;
 }
 
-static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+uint8_t *tg_sealer_room_in(struct tg_sealer_link *sealer, size_t *room)
 {
-    (void)suggested;
-    struct tg_sealer_link *sealer = handle->data;
-    *buf = uv_buf_init((char *)sealer->in + sealer->in_len, (unsigned)(sealer->in_cap - sealer->in_len));
+    *room = sealer->in_cap - sealer->in_len;
+    return sealer->in + sealer->in_len;
 }
 
-static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
+void tg_sealer_received(struct tg_sealer_link *sealer, size_t count)
 {
-    (void)buf;
-    struct tg_sealer_link *sealer = stream->data;
-    if (got < 0) {
-        lose(sealer, "closed");
-        return;
-    }
-    sealer->in_len += (size_t)got;
+    sealer->in_len += count;
     struct tg_frame frame;
     size_t used;
     enum tg_err err = tg_frame_read(TG_ROLE_SEALER, tg_span(sealer->in, sealer->in_len), &frame, &used);
@@ -182,13 +167,13 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buf)
     }
     /* One frame on its way: nothing may stand behind its answer. */
     if (err != TG_OK || used != sealer->in_len || take_answer(sealer, &frame) != TG_OK) {
-        lose(sealer, "broken frame");
+        tg_sealer_gone(sealer, "broken frame");
         return;
     }
     tg_wipe(sealer->in, sealer->in_len);
     sealer->in_len = 0;
     if (!sealer->ready) {
-        lose(sealer, "not ready");
+        tg_sealer_gone(sealer, "not ready");
         return;
     }
     sealer->changed(sealer->user);
@@ -221,18 +206,14 @@ static void take_guard(void *user, uint8_t status, struct tg_span output)
     sealer->guard[guard.len] = '\0';
 }
 
-static void on_connect(uv_connect_t *request, int status)
+void tg_sealer_connected(struct tg_sealer_link *sealer, bool connected)
 {
-    struct tg_sealer_link *sealer = request->data;
-    if (request->handle != (uv_stream_t *)sealer->pipe || status == UV_ECANCELED) {
-        return;
-    }
-    if (status != 0 || uv_read_start((uv_stream_t *)sealer->pipe, on_alloc, on_read) != 0) {
-        lose(sealer, "no connection");
+    if (!connected) {
+        tg_sealer_gone(sealer, "no connection");
         return;
     }
     sealer->connected = true;
-    uv_timer_stop(&sealer->timer);
+    sealer->port->timer(sealer, 0);
     struct tg_seal_work make = {.operation = TG_SEAL_KEY_MAKE,
                                 .key = TG_SEAL_KEY_SEGMENT + sealer->segment(sealer->user)};
     tg_sealer_begin(sealer);
@@ -244,17 +225,12 @@ static void on_connect(uv_connect_t *request, int status)
 
 static void connect_now(struct tg_sealer_link *sealer)
 {
-    sealer->pipe = calloc(1, sizeof(*sealer->pipe));
-    if (sealer->pipe == NULL || uv_pipe_init(sealer->loop, sealer->pipe, 0) != 0) {
-        free(sealer->pipe);
-        sealer->pipe = NULL;
-        uv_timer_start(&sealer->timer, on_timer, TG_SEALER_RETRY_MS, 0);
-        return;
+    sealer->open = true;
+    sealer->port->timer(sealer, TG_SEALER_ANSWER_MS);
+    if (!sealer->port->connect(sealer)) {
+        sealer->open = false;
+        sealer->port->timer(sealer, TG_SEALER_RETRY_MS);
     }
-    sealer->pipe->data = sealer;
-    sealer->connect.data = sealer;
-    uv_timer_start(&sealer->timer, on_timer, TG_SEALER_ANSWER_MS, 0);
-    uv_pipe_connect(&sealer->connect, sealer->pipe, sealer->path, on_connect);
 }
 
 enum tg_err tg_sealer_start(struct tg_sealer_link *sealer)
@@ -263,10 +239,9 @@ enum tg_err tg_sealer_start(struct tg_sealer_link *sealer)
     sealer->in_cap = FRAME_BYTES_MAX;
     sealer->in = malloc(sealer->in_cap);
     sealer->asks_tail = &sealer->asks;
-    if (sealer->out.ptr == NULL || sealer->in == NULL || uv_timer_init(sealer->loop, &sealer->timer) != 0) {
+    if (sealer->out.ptr == NULL || sealer->in == NULL) {
         return TG_ERR_ROOM;
     }
-    sealer->timer.data = sealer;
     connect_now(sealer);
     return TG_OK;
 }
@@ -274,9 +249,9 @@ enum tg_err tg_sealer_start(struct tg_sealer_link *sealer)
 void tg_sealer_stop(struct tg_sealer_link *sealer)
 {
     sealer->ending = true;
-    lose(sealer, "ending");
+    tg_sealer_gone(sealer, "ending");
     lose_asks(sealer, 0, true);
-    uv_close((uv_handle_t *)&sealer->timer, NULL);
+    sealer->port->timer(sealer, 0);
 }
 
 bool tg_sealer_idle(const struct tg_sealer_link *sealer)
@@ -320,13 +295,12 @@ void tg_sealer_begin(struct tg_sealer_link *sealer)
     }
 }
 
-static void on_written(uv_write_t *request, int status)
+void tg_sealer_written(struct tg_sealer_link *sealer, bool sent, bool here)
 {
-    struct tg_sealer_link *sealer = request->data;
     tg_wipe(sealer->out.ptr, sealer->out.len);
     sealer->writing = false;
-    if (status != 0 && status != UV_ECANCELED && request->handle == (uv_stream_t *)sealer->pipe) {
-        lose(sealer, "not written");
+    if (!sent && here) {
+        tg_sealer_gone(sealer, "not written");
     } else if (!sealer->ending) {
         sealer->changed(sealer->user);
     }
@@ -342,15 +316,12 @@ void tg_sealer_send(struct tg_sealer_link *sealer, void (*after)(void *user), vo
     sealer->after_user = user;
     sealer->asked = true;
     sealer->writing = true;
-    sealer->write.data = sealer;
-    uv_buf_t bytes = uv_buf_init((char *)sealer->out.ptr, (unsigned)sealer->out.len);
-    if (tg_buf_done(&sealer->out) != TG_OK ||
-        uv_write(&sealer->write, (uv_stream_t *)sealer->pipe, &bytes, 1, on_written) != 0) {
+    if (tg_buf_done(&sealer->out) != TG_OK || !sealer->port->send(sealer, tg_buf_span(&sealer->out))) {
         sealer->writing = false;
-        lose(sealer, "not sent");
+        tg_sealer_gone(sealer, "not sent");
         return;
     }
-    uv_timer_start(&sealer->timer, on_timer, TG_SEALER_ANSWER_MS, 0);
+    sealer->port->timer(sealer, TG_SEALER_ANSWER_MS);
 }
 
 void tg_sealer_ask(struct tg_sealer_link *sealer, const struct tg_seal_work *work, int64_t patient_until_us,

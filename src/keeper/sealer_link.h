@@ -4,12 +4,12 @@
  * Promises: every work that was added or asked gets exactly one result, TG_SEALER_LOST when the
  * link goes first; connects again every TG_SEALER_RETRY_MS; is ready only after the key of the
  * open segment is made; plaintexts that passed through are wiped.
- * Does not: decide what to seal.
+ * Does not: decide what to seal, or know what carries the bytes: that is behind the port (sealer_pipe.h).
  */
 #ifndef TG_KEEPER_SEALER_LINK_H
 #define TG_KEEPER_SEALER_LINK_H
 
-#include <uv.h>
+#include <sys/types.h>
 
 #include "wire/seal.h"
 
@@ -42,16 +42,24 @@ struct tg_sealer_ask {
     uint8_t bytes[]; /* aad, then input */
 };
 
+struct tg_sealer_link;
+
+/* What carries the bytes. It calls back: tg_sealer_connected, _room_in, _received, _written, _gone, _timeout. */
+struct tg_sealer_port {
+    bool (*connect)(struct tg_sealer_link *sealer);
+    void (*close)(struct tg_sealer_link *sealer);
+    bool (*send)(struct tg_sealer_link *sealer, struct tg_span bytes); /* tg_sealer_written follows */
+    void (*timer)(struct tg_sealer_link *sealer, uint64_t wait_ms);    /* 0: no more */
+    uid_t (*peer)(const struct tg_sealer_link *sealer);                /* TG_DAEMON_UID_NONE: nobody is known */
+};
+
 struct tg_sealer_link {
-    uv_loop_t *loop;
-    const char *path;
+    const struct tg_sealer_port *port;
+    void *port_user;
     uint32_t (*segment)(void *user); /* whose key must be there before the link is ready */
     void (*changed)(void *user);     /* ready, or lost */
     void *user;
-    uv_pipe_t *pipe; /* NULL: not connected */
-    uv_connect_t connect;
-    uv_write_t write;
-    uv_timer_t timer; /* again, or given up on */
+    bool open; /* the port connects, or is connected */
     bool connected;
     bool ready;
     bool asked;   /* a frame is on its way */
@@ -76,6 +84,14 @@ struct tg_sealer_link {
 
 TG_MUST_CHECK enum tg_err tg_sealer_start(struct tg_sealer_link *sealer);
 void tg_sealer_stop(struct tg_sealer_link *sealer);
+
+/* For the port. Written: also when the link went meanwhile (`here` is false). */
+void tg_sealer_connected(struct tg_sealer_link *sealer, bool connected);
+uint8_t *tg_sealer_room_in(struct tg_sealer_link *sealer, size_t *room);
+void tg_sealer_received(struct tg_sealer_link *sealer, size_t count);
+void tg_sealer_written(struct tg_sealer_link *sealer, bool sent, bool here);
+void tg_sealer_gone(struct tg_sealer_link *sealer, const char *why);
+void tg_sealer_timeout(struct tg_sealer_link *sealer);
 
 /* A frame can be begun now. */
 bool tg_sealer_idle(const struct tg_sealer_link *sealer);

@@ -16,16 +16,27 @@
 #include "daemon/daemon.h"
 #include "daemon/log.h"
 #include "keeper/clock.h"
-#include "keeper/load.h"
-#include "keeper/rotation.h"
+#include "keeper/committer_thread.h"
+#include "keeper/keeper.h"
+#include "keeper/link_pipe.h"
 #include "keeper/sandbox.h"
+#include "keeper/sealer_pipe.h"
 
 #include "base/banned.h"
 
-#define TICK_MS 20
 #define BACKLOG 128
-/* The store is looked at once a second even when nobody asks anything. */
-#define IDLE_TICKS (1000 / TICK_MS)
+
+struct tg_server {
+    struct tg_keeper keeper;
+    uv_loop_t loop;
+    struct tg_committer_thread committer;
+    struct tg_sealer_pipe sealer;
+    uv_pipe_t gate_server;
+    uv_pipe_t admin_server;
+    uv_signal_t signals[3];
+    uv_check_t check;
+    uv_timer_t tick;
+};
 
 /* ---- connections ---- */
 
@@ -49,11 +60,11 @@ static void on_admin(uv_stream_t *server, int status)
     }
 }
 
-static enum tg_err serve(struct tg_keeper *keeper, uv_pipe_t *server, int fd, uv_connection_cb on_connection)
+static enum tg_err serve(struct tg_server *server, uv_pipe_t *pipe, int fd, uv_connection_cb on_connection)
 {
-    server->data = keeper;
-    if (uv_pipe_init(&keeper->loop, server, 0) != 0 || uv_pipe_open(server, fd) != 0 ||
-        uv_listen((uv_stream_t *)server, BACKLOG, on_connection) != 0) {
+    pipe->data = &server->keeper;
+    if (uv_pipe_init(&server->loop, pipe, 0) != 0 || uv_pipe_open(pipe, fd) != 0 ||
+        uv_listen((uv_stream_t *)pipe, BACKLOG, on_connection) != 0) {
         return TG_ERR_DOWN;
     }
     return TG_OK;
@@ -69,103 +80,74 @@ static void close_any(uv_handle_t *handle, void *user)
     }
 }
 
-static void end_now(struct tg_keeper *keeper)
+static void end_now(struct tg_server *server)
 {
-    uv_check_stop(&keeper->check);
+    struct tg_keeper *keeper = &server->keeper;
+    uv_check_stop(&server->check);
     while (keeper->links != NULL) {
         tg_link_close(keeper->links);
     }
     tg_sealer_stop(&keeper->sealer);
-    tg_committer_stop(&keeper->committer);
-    uv_walk(&keeper->loop, close_any, NULL);
-}
-
-static bool output_pending(const struct tg_keeper *keeper)
-{
-    for (const struct tg_link *link = keeper->links; link != NULL; link = link->next) {
-        if (link->writing || link->out.len > 0) {
-            return true;
-        }
-    }
-    return false;
+    tg_sealer_pipe_stop(&server->sealer);
+    tg_committer_stop(&server->committer);
+    uv_walk(&server->loop, close_any, NULL);
 }
 
 static void on_check(uv_check_t *check)
 {
-    struct tg_keeper *keeper = check->data;
-    tg_batch_pump(keeper);
-    tg_link_flush_all(keeper);
-    if (keeper->ending_since_us != 0 && tg_batch_idle(keeper) && !output_pending(keeper)) {
-        end_now(keeper);
+    struct tg_server *server = check->data;
+    tg_engine_turn(&server->keeper);
+    if (server->keeper.ending_since_us != 0 && tg_engine_ended(&server->keeper)) {
+        end_now(server);
     }
-}
-
-static void nothing_to_do(struct tg_job *job)
-{
-    free(job);
 }
 
 static void on_tick(uv_timer_t *timer)
 {
-    struct tg_keeper *keeper = timer->data;
-    int64_t now_us = tg_clock_monotonic_us();
-    if (keeper->ending_since_us != 0) {
-        if (now_us - keeper->ending_since_us > TG_KEEPER_END_MS * 1000) {
-            tg_log_say(TG_LOG_WARNING, "ending", "something was still pending");
-            keeper->exit_status = 1;
-            end_now(keeper);
-        }
-        return;
-    }
-    tg_batch_expire(keeper);
-    tg_sealer_tick(&keeper->sealer, now_us);
-    if (++keeper->ticks % IDLE_TICKS == 0) {
-        tg_note_suppressed(keeper);
-        tg_rotation_tick(keeper);
-        struct tg_job *job = calloc(1, sizeof(*job));
-        if (job != NULL) {
-            job->done = nothing_to_do;
-            tg_committer_post(&keeper->committer, job);
-        }
+    struct tg_server *server = timer->data;
+    struct tg_keeper *keeper = &server->keeper;
+    if (keeper->ending_since_us == 0) {
+        tg_engine_tick(keeper);
+    } else if (tg_clock_monotonic_us() - keeper->ending_since_us > TG_KEEPER_END_MS * 1000) {
+        tg_log_say(TG_LOG_WARNING, "ending", "something was still pending");
+        keeper->exit_status = 1;
+        end_now(server);
     }
 }
 
 static void on_signal(uv_signal_t *handle, int number)
 {
-    struct tg_keeper *keeper = handle->data;
+    struct tg_server *server = handle->data;
     if (number == SIGHUP) {
         if (tg_log_reopen() != TG_OK) {
             tg_log_say(TG_LOG_WARNING, "log_not_reopened", "the old file is kept");
         }
         return;
     }
-    if (keeper->ending_since_us != 0) {
+    if (server->keeper.ending_since_us != 0) {
         return;
     }
     tg_log_say(TG_LOG_INFO, "ending", number == SIGTERM ? "SIGTERM" : "SIGINT");
-    keeper->ending_since_us = tg_clock_monotonic_us();
-    uv_close((uv_handle_t *)&keeper->gate_server, NULL);
-    uv_close((uv_handle_t *)&keeper->admin_server, NULL);
-    for (struct tg_link *link = keeper->links; link != NULL; link = link->next) {
-        tg_link_pause(link);
-    }
+    uv_close((uv_handle_t *)&server->gate_server, NULL);
+    uv_close((uv_handle_t *)&server->admin_server, NULL);
+    tg_engine_end(&server->keeper);
 }
 
-static enum tg_err start_handles(struct tg_keeper *keeper)
+static enum tg_err start_handles(struct tg_server *server)
 {
     static const int numbers[3] = {SIGTERM, SIGINT, SIGHUP};
     for (size_t i = 0; i < 3; i++) {
-        keeper->signals[i].data = keeper;
-        if (uv_signal_init(&keeper->loop, &keeper->signals[i]) != 0 ||
-            uv_signal_start(&keeper->signals[i], on_signal, numbers[i]) != 0) {
+        server->signals[i].data = server;
+        if (uv_signal_init(&server->loop, &server->signals[i]) != 0 ||
+            uv_signal_start(&server->signals[i], on_signal, numbers[i]) != 0) {
             return TG_ERR_DOWN;
         }
     }
-    keeper->check.data = keeper;
-    keeper->tick.data = keeper;
-    if (uv_check_init(&keeper->loop, &keeper->check) != 0 || uv_check_start(&keeper->check, on_check) != 0 ||
-        uv_timer_init(&keeper->loop, &keeper->tick) != 0 ||
-        uv_timer_start(&keeper->tick, on_tick, TICK_MS, TICK_MS) != 0) {
+    server->check.data = server;
+    server->tick.data = server;
+    if (uv_check_init(&server->loop, &server->check) != 0 || uv_check_start(&server->check, on_check) != 0 ||
+        uv_timer_init(&server->loop, &server->tick) != 0 ||
+        uv_timer_start(&server->tick, on_tick, TG_ENGINE_TICK_MS, TG_ENGINE_TICK_MS) != 0) {
         return TG_ERR_DOWN;
     }
     return TG_OK;
@@ -198,63 +180,46 @@ static enum tg_err open_store(struct tg_keeper *keeper)
         tg_log_end(&line);
         return err;
     }
-    keeper->segment = tg_store_segment(keeper->committer.store);
-    return tg_load_setup(keeper);
+    return TG_OK;
 }
 
-/* An owner is a link of this process at this time: never met again, while the clock only goes forward. */
-static enum tg_err name_process(struct tg_keeper *keeper)
+static enum tg_err start(struct tg_server *server, int gate_fd, int admin_fd)
 {
-    keeper->owner_next = (uint64_t)tg_clock_utc_us() << 12;
-    keeper->started_us = tg_clock_monotonic_us();
-    enum tg_err err = tg_random(keeper->boot_id, sizeof(keeper->boot_id));
-    if (err != TG_OK) {
-        return err;
-    }
-    keeper->throttle = calloc(1, sizeof(*keeper->throttle));
-    if (keeper->throttle == NULL) {
-        return TG_ERR_ROOM;
-    }
-    return tg_random(&keeper->throttle->seed, sizeof(keeper->throttle->seed));
-}
-
-static enum tg_err start(struct tg_keeper *keeper, int gate_fd, int admin_fd)
-{
-    tg_metrics_start(&keeper->metrics);
+    struct tg_keeper *keeper = &server->keeper;
+    const struct tg_keeper_options *options = &keeper->options;
     tg_admin_start();
-    enum tg_err err = name_process(keeper);
+    enum tg_err err = open_store(keeper);
     if (err == TG_OK) {
-        err = open_store(keeper);
-    }
-    if (err == TG_OK) {
-        err = tg_batch_start(keeper);
+        err = tg_engine_start(keeper);
     }
     if (err != TG_OK) {
         return err;
     }
-    if (uv_loop_init(&keeper->loop) != 0) {
+    if (uv_loop_init(&server->loop) != 0) {
         return TG_ERR_DOWN;
     }
-    tg_rotation_bind(keeper);
-    err = tg_sandbox_paths(keeper->options.store, keeper->options.log);
+    err = tg_sandbox_paths(options->store, options->log);
     if (err != TG_OK) {
         return err;
     }
-    err = tg_committer_start(&keeper->committer, &keeper->loop);
+    err = tg_committer_start(&server->committer, &keeper->committer, &server->loop);
     if (err == TG_OK) {
         err = tg_sandbox_enter();
     }
     if (err == TG_OK) {
-        err = start_handles(keeper);
+        err = start_handles(server);
+    }
+    if (err == TG_OK) {
+        err = tg_sealer_pipe_start(&server->sealer, &keeper->sealer, &server->loop, options->sealer_socket);
     }
     if (err == TG_OK) {
         err = tg_sealer_start(&keeper->sealer);
     }
     if (err == TG_OK) {
-        err = serve(keeper, &keeper->gate_server, gate_fd, on_gate);
+        err = serve(server, &server->gate_server, gate_fd, on_gate);
     }
     if (err == TG_OK) {
-        err = serve(keeper, &keeper->admin_server, admin_fd, on_admin);
+        err = serve(server, &server->admin_server, admin_fd, on_admin);
     }
     return err;
 }
@@ -297,12 +262,13 @@ int tg_server_run(const struct tg_keeper_options *options)
     if (prepare_process(options, &pid_fd, &gate_fd, &admin_fd) != TG_OK) {
         return 1;
     }
-    struct tg_keeper *keeper = calloc(1, sizeof(*keeper));
-    if (keeper == NULL) {
+    struct tg_server *server = calloc(1, sizeof(*server));
+    if (server == NULL) {
         return 1;
     }
+    struct tg_keeper *keeper = &server->keeper;
     keeper->options = *options;
-    enum tg_err err = start(keeper, gate_fd, admin_fd);
+    enum tg_err err = start(server, gate_fd, admin_fd);
     if (err != TG_OK) {
         struct tg_log line;
         tg_log_begin(&line, TG_LOG_ERROR, "not_started");
@@ -311,16 +277,12 @@ int tg_server_run(const struct tg_keeper_options *options)
         return 1;
     }
     tg_log_ready("serving");
-    uv_run(&keeper->loop, UV_RUN_DEFAULT);
-    uv_loop_close(&keeper->loop);
-    tg_batch_stop(keeper);
-    tg_store_close(keeper->committer.store);
-    tg_setup_free(&keeper->setup);
+    uv_run(&server->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&server->loop);
     int status = keeper->exit_status;
-    free(keeper->sealer.in);
-    free(keeper->sealer.out.ptr);
-    free(keeper->throttle);
-    free(keeper);
+    tg_store_close(keeper->committer.store);
+    tg_engine_free(keeper);
+    free(server);
     if (pid_fd >= 0) {
         tg_daemon_pid_unlock(pid_fd);
     }
