@@ -6,13 +6,14 @@
 #   make fuzz MINUTES=n TARGET=name    longer fuzzing
 #   make bench         Tollgate beside others, the keeper alone, growth: bench/RESULTS.md (QUICK=1: in four minutes)
 #   make fault SEEDS=n | SEED=n        seeded faults against a whole instance; SEEDS writes doc/evidence/faults.md
+#   make deb           the Debian packages, in build/deb/
 #   make format        clang-format over our own files
 #   make clean
 
 BUILD ?= build
 TESTS ?=
 
-.PHONY: all run check build packages fuzz bench format clean
+.PHONY: all run check build packages fuzz bench deb format clean
 
 all: build
 
@@ -52,6 +53,10 @@ fault:
 	@ninja -C build-gcc --quiet
 	@TOLLGATE_BUILD=$(CURDIR)/build-gcc /usr/bin/python3 test/fault/fault.py \
 	    $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),40) --results build-gcc/fault-results.jsonl)
+
+deb:
+	@sh tools/install-packages packages/run.txt packages/deb.txt
+	@tools/deb build/deb $(VERSION)
 
 format:
 	@sh tools/install-packages packages/check.txt

@@ -22,7 +22,7 @@ FUZZ_SECONDS = 4
 SANITIZE = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
 # Run a second time on the sanitized build: the daemons whole, with what real links and kills do to them.
 SANITIZED_SUITES = ["sealer", "keeper", "refpay"]
-SUITES = ["sealer", "keeper", "refpay", "separation", "cli", "monitoring", "gate", "stripe", "story", "fault"]
+SUITES = ["sealer", "keeper", "refpay", "separation", "cli", "monitoring", "gate", "packages", "stripe", "story", "fault"]
 
 
 class Tally:
