@@ -11,12 +11,15 @@
 #include "keeper/clock.h"
 #include "keeper/keeper.h"
 #include "keeper/load.h"
+#include "keeper/refresh.h"
 #include "keeper/rotation.h"
 
 #include "base/banned.h"
 
 /* The store is looked at once a second even when nobody asks anything. */
 #define IDLE_TICKS (1000 / TG_ENGINE_TICK_MS)
+/* And whether another keeper changed what operators set up: a revocation holds everywhere within a second. */
+#define REFRESH_TICKS (300 / TG_ENGINE_TICK_MS)
 
 /* An owner is a link of this process at this time: never met again, while the clock only goes forward. */
 static enum tg_err name_process(struct tg_keeper *keeper)
@@ -66,6 +69,9 @@ void tg_engine_tick(struct tg_keeper *keeper)
 {
     tg_batch_expire(keeper);
     tg_sealer_tick(&keeper->sealer, tg_clock_monotonic_us());
+    if (keeper->options.store_postgres_file != NULL && keeper->ticks % REFRESH_TICKS == 0) {
+        tg_refresh_ask(keeper);
+    }
     if (++keeper->ticks % IDLE_TICKS == 0) {
         tg_note_suppressed(keeper);
         tg_rotation_tick(keeper);

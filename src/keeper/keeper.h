@@ -29,7 +29,8 @@
 #define TG_KEEPER_END_MS 5000
 
 struct tg_keeper_options {
-    const char *store;
+    const char *store;               /* folder of the embedded store, or NULL and: */
+    const char *store_postgres_file; /* holds the connection of a PostgreSQL server */
     const char *gate_socket;
     const char *admin_socket;
     const char *sealer_socket;
@@ -66,6 +67,7 @@ struct tg_keeper {
     struct tg_bucket unknown_rows;
     uint64_t suppressed;        /* refusals that were not recorded since it was last written down */
     bool acting;                /* the suppressed count is being written */
+    bool refreshing;            /* whether another keeper changed the setup is being looked at */
     uint64_t ticks;
     int64_t started_us;
     int64_t ending_since_us;    /* 0: serving */

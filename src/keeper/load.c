@@ -1,8 +1,8 @@
 /*
- * load.c - reading what operators set up, once, at start.
+ * load.c - reading what operators set up: at start, and when another keeper changed it.
  *
  * Promises: as load.h.
- * Does not: run after the committer's thread has begun.
+ * Does not: choose the thread: after the start it is the one that owns the store (refresh.c).
  */
 #include "keeper/load.h"
 
@@ -50,9 +50,9 @@ static void on_route(void *user, const struct tg_route_credential *row)
     keep(loading, tg_setup_add_route(loading->setup, row));
 }
 
-enum tg_err tg_load_setup(struct tg_keeper *keeper)
+enum tg_err tg_load_setup_into(struct tg_store *store, struct tg_setup *setup)
 {
-    struct loading loading = {&keeper->setup, TG_OK};
+    struct loading loading = {setup, TG_OK};
     const struct tg_setup_reader reader = {
         .user = &loading,
         .partner = on_partner,
@@ -61,6 +61,11 @@ enum tg_err tg_load_setup(struct tg_keeper *keeper)
         .certificate = on_certificate,
         .route = on_route,
     };
-    enum tg_err err = tg_store_setup_read(keeper->committer.store, &reader);
+    enum tg_err err = tg_store_setup_read(store, &reader);
     return err == TG_OK ? loading.err : err;
+}
+
+enum tg_err tg_load_setup(struct tg_keeper *keeper)
+{
+    return tg_load_setup_into(keeper->committer.store, &keeper->setup);
 }

@@ -9,6 +9,8 @@
 
 #include "keeper/keeper.h"
 
+/* Reads it into `setup`, which is empty. On the thread that owns the store. */
+TG_MUST_CHECK enum tg_err tg_load_setup_into(struct tg_store *store, struct tg_setup *setup);
 TG_MUST_CHECK enum tg_err tg_load_setup(struct tg_keeper *keeper);
 
 #endif

@@ -31,7 +31,8 @@ struct option_rule {
 #define AT(member) offsetof(struct tg_keeper_options, member)
 
 static const struct option_rule rules[] = {
-    {"--store", PATH, AT(store), 0, true},
+    {"--store", PATH, AT(store), 0, false},
+    {"--store-postgres-file", PATH, AT(store_postgres_file), 0, false},
     {"--gate-socket", PATH, AT(gate_socket), 0, true},
     {"--admin-socket", PATH, AT(admin_socket), 0, true},
     {"--sealer-socket", PATH, AT(sealer_socket), 0, true},
@@ -49,7 +50,8 @@ static const struct option_rule rules[] = {
 
 const char *tg_options_help(void)
 {
-    return "usage: tollgate-keeper --store DIR --gate-socket PATH --admin-socket PATH --sealer-socket PATH\n"
+    return "usage: tollgate-keeper --store DIR | --store-postgres-file FILE\n"
+           "                       --gate-socket PATH --admin-socket PATH --sealer-socket PATH\n"
            "                       [--gate-uid UID] [--admin-uid UID] [--user NAME] [--log FILE] [--pid FILE]\n"
            "                       [--segment-rows N] [--segment-seconds N] [--retention-days N]\n"
            "                       [--purge-grace-seconds N]\n"
@@ -114,6 +116,9 @@ enum tg_err tg_options_read(int argc, char *const argv[], struct tg_keeper_optio
         if (rules[at].needed && !given[at]) {
             return refuse("is needed", rules[at].name);
         }
+    }
+    if ((ret->store == NULL) == (ret->store_postgres_file == NULL)) {
+        return refuse("is needed, or --store-postgres-file, and not both", "--store");
     }
     return TG_OK;
 }

@@ -31,6 +31,11 @@ static void all_is_read(void **state)
     assert_int_equal(options.gate_uid, 33);
     assert_int_equal(options.segment_rows, 1000);
     assert_null(options.user);
+    char *server[] = {"keeper", "--store-postgres-file", "f", "--gate-socket", "g", "--admin-socket", "a",
+                      "--sealer-socket", "k", NULL};
+    assert_int_equal(run(server, &options), TG_OK);
+    assert_null(options.store);
+    assert_string_equal(options.store_postgres_file, "f");
 }
 
 static void the_rest_is_refused(void **state)
@@ -43,7 +48,9 @@ static void the_rest_is_refused(void **state)
     char *half[] = {NEEDED, "--log", NULL};
     char *number[] = {NEEDED, "--gate-uid", "-1", NULL};
     char *empty[] = {NEEDED, "--log", "", NULL};
-    char *const *all[] = {missing, unknown, twice, half, number, empty};
+    char *both[] = {NEEDED, "--store-postgres-file", "f", NULL};
+    char *neither[] = {"keeper", "--gate-socket", "g", "--admin-socket", "a", "--sealer-socket", "k", NULL};
+    char *const *all[] = {missing, unknown, twice, half, number, empty, both, neither};
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         assert_int_equal(run(all[i], &options), TG_ERR_INPUT);
     }

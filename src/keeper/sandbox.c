@@ -105,7 +105,9 @@ enum tg_err tg_sandbox_paths(const char *store, const char *log)
     size_t count = sizeof(rules) / sizeof(rules[0]);
     int level = 0;
     enum tg_err err = log == NULL ? TG_OK : tg_landlock_folder(log, folder, sizeof(folder));
-    return err != TG_OK ? err : tg_landlock_enter(rules, log == NULL ? count - 1 : count, &level);
+    count -= log == NULL;
+    size_t skip = store == NULL; /* the session with a server is open already, and needs no path */
+    return err != TG_OK ? err : tg_landlock_enter(rules + skip, count - skip, &level);
 }
 
 enum tg_err tg_sandbox_enter(void)

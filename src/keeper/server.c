@@ -17,6 +17,7 @@
 #include "daemon/log.h"
 #include "keeper/clock.h"
 #include "keeper/committer_thread.h"
+#include "keeper/connection.h"
 #include "keeper/keeper.h"
 #include "keeper/link_pipe.h"
 #include "keeper/sandbox.h"
@@ -172,7 +173,16 @@ static enum tg_err open_store(struct tg_keeper *keeper)
         .purge_grace_us = (int64_t)options->purge_grace_seconds * 1000000,
         .log = on_store_log,
     };
-    enum tg_err err = tg_store_open(&wish, tg_clock_utc_us(), &keeper->committer.store);
+    char connection[TG_CONNECTION_BYTES_MAX];
+    enum tg_err err = TG_OK;
+    if (options->store_postgres_file != NULL) {
+        err = tg_connection_read(options->store_postgres_file, connection);
+        wish.connection = connection;
+    }
+    if (err == TG_OK) {
+        err = tg_store_open(&wish, tg_clock_utc_us(), &keeper->committer.store);
+    }
+    tg_wipe(connection, sizeof(connection));
     if (err != TG_OK) {
         struct tg_log line;
         tg_log_begin(&line, TG_LOG_ERROR, "store_not_opened");

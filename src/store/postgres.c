@@ -17,7 +17,8 @@
 
 #define SEGMENT_ROWS_DEFAULT 1000000u
 #define SEGMENT_US_DEFAULT (3600ll * 1000000)
-#define RETENTION_US_DEFAULT (397ll * 86400 * 1000000) /* as store_open.c */
+#define RETENTION_US_DEFAULT (397ll * 86400 * 1000000) /* as store_open.c, and this one too: */
+#define PURGE_GRACE_US_DEFAULT (60ll * 1000000)
 /* How often a batch is tried; another keeper must win each time for it to fail. */
 #define BATCH_TRIES 64
 /* Batches that lock their counters at once after one found them changed. */
@@ -359,6 +360,7 @@ enum tg_err tg_postgres_open(const struct tg_store_options *options, int64_t now
     store->segment_rows_max = options->segment_rows_max != 0 ? options->segment_rows_max : SEGMENT_ROWS_DEFAULT;
     store->segment_us_max = options->segment_us_max != 0 ? options->segment_us_max : SEGMENT_US_DEFAULT;
     store->retention_us = options->retention_us != 0 ? options->retention_us : RETENTION_US_DEFAULT;
+    store->purge_grace_us = options->purge_grace_us != 0 ? options->purge_grace_us : PURGE_GRACE_US_DEFAULT;
     enum tg_err err = open_all(store, options->connection, now_us);
     if (err != TG_OK) {
         postgres_close((struct tg_store *)(void *)store);

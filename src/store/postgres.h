@@ -135,7 +135,7 @@ struct tg_postgres {
     void (*log)(void *user, const char *text);
     void *log_user;
     uint64_t segment_rows_max;
-    int64_t segment_us_max, retention_us;
+    int64_t segment_us_max, retention_us, purge_grace_us;
 
     int32_t instance;
     bool heartbeats_only; /* no advisory locks to trust */

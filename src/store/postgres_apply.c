@@ -8,8 +8,9 @@
 
 #include "store/postgres.h"
 
-/* An answer's end is written some minutes too late, so that it is written every few minutes and not in each batch. */
-#define ANSWERS_END_SLACK_US (600ll * 1000000)
+/* An answer's end is written a part of its life too late, at most so much: every few minutes and not in each batch. */
+#define ANSWERS_END_SLACK_US_MAX (600ll * 1000000)
+#define ANSWERS_END_SLACK_PART 16
 
 static uint8_t row_state_of(enum tg_claim_state state)
 {
@@ -197,7 +198,9 @@ static void queue_ends(struct tg_postgres *store)
         struct tg_pg_segment_end *end = end_of(store, one->segment);
         if (one->expires_us <= end->end_us)
             continue;
-        end->end_us = one->expires_us + ANSWERS_END_SLACK_US;
+        int64_t slack_us = (one->expires_us - batch->now_us) / ANSWERS_END_SLACK_PART;
+        slack_us = slack_us < 0 ? 0 : slack_us > ANSWERS_END_SLACK_US_MAX ? ANSWERS_END_SLACK_US_MAX : slack_us;
+        end->end_us = one->expires_us + slack_us;
         tg_pg_int8(&store->link, one->segment);
         tg_pg_int8(&store->link, end->end_us);
         tg_pg_queue(&store->link, TG_PG_SEGMENT_END);

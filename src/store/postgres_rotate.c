@@ -9,8 +9,6 @@
 
 #include "store/postgres.h"
 
-/* An answer may be on its way, sealed before the rotation and committed after it. */
-#define PURGE_GRACE_US (60ll * 1000000)
 #define BEAT_US 400000
 
 static enum tg_err check_alive(struct tg_postgres *store, int64_t takeovers)
@@ -84,7 +82,7 @@ static enum tg_err tell_purges(struct tg_postgres *store, int64_t now_us, uint32
 {
     PGresult *result = NULL;
     tg_pg_int8(&store->link, now_us);
-    tg_pg_int8(&store->link, PURGE_GRACE_US);
+    tg_pg_int8(&store->link, store->purge_grace_us);
     tg_pg_int8(&store->link, (int64_t)room);
     enum tg_err err = tg_pg_run(&store->link, TG_PG_SEGMENTS_DUE, &result);
     if (err != TG_OK)

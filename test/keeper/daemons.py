@@ -1,12 +1,13 @@
 """A real sealer and a real keeper over a folder of their own, started and ended as often as a test likes."""
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import subprocess
 import tempfile
 
-from lib import house, scan
+from lib import house, postgres, scan
 from lib.frames import Link, Operator, wait_until
 
 ROUTE = "main"
@@ -18,6 +19,10 @@ class Daemons:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tollgate-keeper-"))
         for name in ("keys", "store"):
             (self.folder / name).mkdir(mode=0o700)
+        self.store = ["--store", self.folder / "store"]
+        if postgres.wanted():
+            self.store = ["--store-postgres-file",
+                          postgres.shared().connection_file(self.folder / "store" / "connection")]
         self.more, self.keeper, self.sealer, self.operator_link = list(more), None, None, None
         self.keys, self.secrets = {}, [CREDENTIAL]
         self.gate, self.admin = self.folder / "gate.sock", self.folder / "admin.sock"
@@ -49,7 +54,7 @@ class Daemons:
     def start_keeper(self, *more):
         seen = self.ready_lines()
         self.keeper = house.Process("keeper", [
-            house.BUILD / "tollgate-keeper", "--store", self.folder / "store", "--gate-socket", self.gate,
+            house.BUILD / "tollgate-keeper", *self.store, "--gate-socket", self.gate,
             "--admin-socket", self.admin, "--sealer-socket", self.folder / "sealer.sock", "--pid",
             self.folder / "keeper.pid", *self.more, *more], self.folder / "keeper.log")
         self.keeper.wait_for(lambda: self.ready_lines() > seen)
@@ -65,6 +70,15 @@ class Daemons:
     def stop_keeper(self):
         self.drop_operator()
         return self.keeper.stop()
+
+    def fail_store(self):
+        """From now on nothing can be committed."""
+        if not postgres.wanted():
+            resource.prlimit(self.keeper.pid, resource.RLIMIT_FSIZE, (4096, 4096))
+            return
+        database = pathlib.Path(self.store[1]).read_text().split("dbname=")[1].strip()
+        postgres.shared().sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                              f"WHERE datname = '{database}' AND pid <> pg_backend_pid()")
 
     def wait_sealer(self):
         wait_until(lambda: self.do("status")["sealer"]["up"])

@@ -1,6 +1,5 @@
 """kill -9 at seeded moments: what was acknowledged is there, what was not is not told twice."""
 import random
-import resource
 import secrets
 import threading
 import time
@@ -86,11 +85,11 @@ def test_kill_at_seeded_moments(alone):
 
 
 def test_a_store_that_fails_ends_the_keeper_without_an_answer(alone):
-    """No byte more may be written: the commit fails, and nobody is told anything."""
+    """No byte more may be written, or the server ends the session: the commit fails, and nobody is told anything."""
     alone.drop_operator()
     with alone.link() as gate:
         assert gate.admit(*alone.who, key="before").verdict == ALLOW
-        resource.prlimit(alone.keeper.pid, resource.RLIMIT_FSIZE, (4096, 4096))
+        alone.fail_store()
         answered = []
         try:
             for number in range(200):

@@ -152,7 +152,7 @@ def test_hangup_opens_the_log_again(alone):
 
 
 def test_a_second_keeper_is_kept_out(alone):
-    done = subprocess.run([house.BUILD / "tollgate-keeper", "--store", alone.folder / "store", "--gate-socket", alone.gate,
+    done = subprocess.run([house.BUILD / "tollgate-keeper", *alone.store, "--gate-socket", alone.gate,
                            "--admin-socket", alone.admin, "--sealer-socket", alone.folder / "sealer.sock", "--pid",
                            alone.folder / "keeper.pid"], stderr=subprocess.DEVNULL, timeout=10, check=False)
     assert done.returncode == 1

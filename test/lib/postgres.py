@@ -7,6 +7,7 @@ Promises: nothing of the machine's own clusters is touched; durable settings are
 As a program it runs a command beside a server: postgres.py COMMAND ARGUMENT...; the connection stands in
 TOLLGATE_TEST_POSTGRES. Without PostgreSQL's programs it says so in one TAP line and ends well.
 """
+import atexit
 import glob
 import os
 import pathlib
@@ -124,6 +125,22 @@ class Server:
     def close(self):
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+SHARED = []
+
+
+def wanted():
+    """True when the suite runs with TOLLGATE_STORE=postgres."""
+    return os.environ.get("TOLLGATE_STORE", "") == "postgres"
+
+
+def shared():
+    """One server for all tests of this process, each with a database of its own; ended at exit."""
+    if not SHARED:
+        SHARED.append(Server())
+        atexit.register(SHARED[0].close)
+    return SHARED[0]
 
 
 def main():
