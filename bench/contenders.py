@@ -18,8 +18,8 @@ import time
 from measure import BUILD, ROOT, pin
 
 os.environ.setdefault("TOLLGATE_BUILD", str(BUILD))
-sys.path.insert(0, str(ROOT / "test" / "lib"))
-import story  # noqa: E402
+sys.path.insert(0, str(ROOT / "test"))
+from lib import story  # noqa: E402
 
 ANSWER_BYTES = 230
 BODY = {"amount": 1050, "currency": "EUR", "payee": {"account": "shop-1"}, "payer": {"id": "payer-77"},
