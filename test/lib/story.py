@@ -132,8 +132,8 @@ class Instance:
     def workers(self):
         """Process ids of the gate's workers."""
         master = self.pid("nginx")
-        out = subprocess.run(["ps", "-o", "pid=", "--ppid", str(master)], stdout=subprocess.PIPE, check=False).stdout
-        return [int(word) for word in out.split()]
+        with open(f"/proc/{master}/task/{master}/children", encoding="ascii") as listed:
+            return [int(word) for word in listed.read().split()]
 
     def key_create(self, partner, operations, environment="test"):
         path = self.dir / "client" / f"{uuid.uuid4().hex}.key"

@@ -70,14 +70,17 @@ def test_kill(street, seed):
     random = seeded(seed)
     victim = VICTIMS[seed % len(VICTIMS)]
     told, lock, struck = {}, threading.Lock(), threading.Event()
-    threads = [threading.Thread(target=caller, args=(street, random.randrange(10, 500) * 100, told, lock, struck))
+    threads = [threading.Thread(target=caller, args=(street, random.randrange(10, 500) * 100, told, lock, struck),
+                                daemon=True)
                for _ in range(CALLERS)]
     if random.random() < 0.5:
         street.fault("slow", count=20, delay_ms=random.randrange(20, 300))
     for thread in threads:
         thread.start()
-    strike(street, victim, random)
-    struck.set()
+    try:
+        strike(street, victim, random)
+    finally:
+        struck.set()  # whatever went wrong: callers do not pay for ever
     for thread in threads:
         thread.join(60)
         assert not thread.is_alive(), f"seed {seed}: a caller hangs"

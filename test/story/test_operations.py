@@ -23,8 +23,12 @@ def test_no_secret_in_arguments_or_environments(house):
     assert house.pay().status == 201
     for pid in processes(house):
         for name in ("cmdline", "environ"):
-            with open(f"/proc/{pid}/{name}", "rb") as handle:
-                seen = handle.read()
+            try:
+                with open(f"/proc/{pid}/{name}", "rb") as handle:
+                    seen = handle.read()
+            except PermissionError:  # not dumpable: its own user may not look either, only root
+                assert name == "environ" and os.geteuid() != 0
+                continue
             assert not any(needle in seen for needle in needles), (pid, name)
 
 
