@@ -21,7 +21,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FUZZ_SECONDS = 4
 SANITIZE = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
 # Run a second time on the sanitized build: the daemons whole, with what real links and kills do to them.
-SANITIZED_SUITES = ["sealer", "keeper", "refpay"]
+SANITIZED_SUITES = ["sealer", "keeper", "refpay", "gate"]
 SUITES = ["sealer", "keeper", "refpay", "separation", "cli", "monitoring", "gate", "packages", "stripe", "story", "fault"]
 
 
@@ -135,6 +135,12 @@ def step_pytest(tally, suite, environment, more=""):
     tally.add(f"{suite} tests{more}", passed, failed, skipped, time.time() - begin, output)
 
 
+def preload():
+    """What a stock nginx needs to load a sanitized module: the sanitizer's runtime ahead of everything."""
+    status, output = command(["clang", "-print-file-name=libclang_rt.asan-x86_64.so"])
+    return {"TOLLGATE_PRELOAD": output.strip()} if status == 0 and os.path.exists(output.strip()) else {}
+
+
 def main():
     parser = argparse.ArgumentParser(description="builds, tests, counts")
     parser.add_argument("--fuzz-minutes", type=float)
@@ -163,7 +169,7 @@ def main():
         if "clang" in wanted:
             step_unit(tally, "build-clang")
         for suite in SANITIZED_SUITES if "clang" in wanted else []:
-            step_pytest(tally, suite, dict(SANITIZE, TOLLGATE_BUILD=f"{ROOT}/build-clang"), ", sanitized")
+            step_pytest(tally, suite, dict(SANITIZE, TOLLGATE_BUILD=f"{ROOT}/build-clang", **preload()), ", sanitized")
         if "fuzz" in wanted:
             step_fuzz(tally, "build-clang", FUZZ_SECONDS)
     if not os.environ.get("TOLLGATE_DATA"):
