@@ -226,6 +226,10 @@ enum tg_err tg_serve_run(struct tg_serve *serve)
         if (serve->link >= 0 && polled[1].revents != 0) {
             link_step(serve, polled[1].revents);
         }
+        /* What lives is served to the end of the link; the next one needs keys, which only a new start can make. */
+        if (serve->link < 0 && serve->sealer->ring.broken) {
+            return TG_ERR_DOWN;
+        }
         if ((polled[0].revents & POLLIN) != 0) {
             link_accept(serve);
         }

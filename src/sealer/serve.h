@@ -28,7 +28,7 @@ struct tg_serve {
 TG_MUST_CHECK enum tg_err tg_serve_prepare(struct tg_serve *serve, struct tg_sealer *sealer, int listener,
                                            uid_t keeper_uid);
 
-/* Runs until SIGTERM. SIGHUP opens the log again. */
+/* Runs until SIGTERM; TG_ERR_DOWN when the link has ended and the ring is broken. SIGHUP opens the log again. */
 TG_MUST_CHECK enum tg_err tg_serve_run(struct tg_serve *serve);
 
 /* Answers one SEAL frame into out (appended). TG_ERR_*: the link is to be closed. */

@@ -127,3 +127,28 @@ def test_the_bench_sees_a_disk_that_lies():
         assert any("charged, and in the record never admitted" in line for line in found), found
     finally:
         house.close()
+
+
+@pytest.mark.parametrize("on", ["write", "sync"])
+def test_a_sealer_whose_disk_failed_comes_back(on):
+    """No key for the next segment, then the keeper dies: the new link must get that key, from a sealer that started again."""
+    house = Street()
+    try:
+        house.up()
+        number = house.control.arm("sealer", on, "error", nth=1)
+        house.step("keeper", 3600 * 1000000)
+        call = house.new_call(4600)
+        house.pay_carefully(call, 0.05)
+        end = time.monotonic() + 10
+        while not house.control.fired("sealer", number):
+            assert time.monotonic() < end, "no new segment was wanted"
+            time.sleep(0.05)
+        house.control.clear()
+        house.strike("keeper")
+        again = house.new_call(4700)
+        house.pay_carefully(again, 0.2)
+        assert [one["told"][-1]["status"] for one in (call, again)] == [201, 201], (call, again)
+        found, _ = judge(house, [call, again])
+        assert not found, found
+    finally:
+        house.close()

@@ -14,8 +14,9 @@ NOT_SENT = {"keeper_unavailable", "keeper_timeout", "keeper_busy", "sealer_unava
 # A fault may cost an answer; nothing else than these may be said of it.
 ALLOWED = NOT_SENT | {"outcome_unknown", "outcome_unknown_cut", "outcome_unknown_timeout", "outcome_unknown_keeper",
                       "outcome_unknown_answer", "outcome_unknown_status"}
-# Exit statuses of processes under `up`: 137 a kill; 3 the keeper's "the store failed".
-DEATHS = {"keeper": {137, 3}, "sealer": {137}, "refpay": {137}, "nginx": {137}}
+# Exit statuses of processes under `up`: 137 a kill; 3 the keeper's "the store failed"; 1 the sealer's "the ring failed",
+# which it keeps for itself until its link ends.
+DEATHS = {"keeper": {137, 3}, "sealer": {137, 1}, "refpay": {137}, "nginx": {137}}
 # The keeper's "not started", which a disk that fails may cost.
 NOT_STARTED = 1
 STATUS_NOT_SPENT = 400
