@@ -36,6 +36,12 @@ const struct tg_command tg_commands[] = {
     {"doctor", "[DIR]", "look for what is wrong and say what to do",
      "Exit code 1 when anything is found that stops payments or exposes a secret.", 0, 1, false, tg_options_doctor,
      tg_command_doctor},
+    {"backup", "[DIR]", "seal all of an instance at one point in time into a file, while payments pass",
+     "AES-256-GCM under a key that scrypt makes of the passphrase. What was written is read back.\n"
+     "Keys are left out unless --with-keys is given; without them a restored store opens nothing.",
+     0, 1, false, tg_options_backup, tg_command_backup},
+    {"restore", "DIR", "make an instance of a sealed backup; overwrites nothing", NULL, 0, 1, true, tg_options_restore,
+     tg_command_restore},
     {"explain", "[CODE|NAME]", "what a reason code means and what to do", NULL, 0, 1, true, tg_options_explain,
      tg_command_explain},
     {"partner add", "NAME", "add a partner", NULL, 1, 1, false, tg_options_partner_add, tg_command_partner_add},

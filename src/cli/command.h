@@ -56,12 +56,17 @@ void tg_complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A usage error: the text and where help is; returns TG_EXIT_USAGE. */
 int tg_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* backup.c: the line of --passphrase-file. Complains. */
+TG_MUST_CHECK enum tg_err tg_passphrase_read(const struct tg_arguments *arguments, char *ret, size_t ret_size);
+
 int tg_command_init(struct tg_arguments *arguments);
 int tg_command_up(struct tg_arguments *arguments);
 int tg_command_down(struct tg_arguments *arguments);
 int tg_command_reload(struct tg_arguments *arguments);
 int tg_command_status(struct tg_arguments *arguments);
 int tg_command_doctor(struct tg_arguments *arguments);
+int tg_command_backup(struct tg_arguments *arguments);
+int tg_command_restore(struct tg_arguments *arguments);
 int tg_command_explain(struct tg_arguments *arguments);
 int tg_command_partner_add(struct tg_arguments *arguments);
 int tg_command_partner_list(struct tg_arguments *arguments);
@@ -87,6 +92,8 @@ extern const struct tg_option tg_options_up[];
 extern const struct tg_option tg_options_down[];
 extern const struct tg_option tg_options_status[];
 extern const struct tg_option tg_options_doctor[];
+extern const struct tg_option tg_options_backup[];
+extern const struct tg_option tg_options_restore[];
 extern const struct tg_option tg_options_explain[];
 extern const struct tg_option tg_options_list[]; /* --json, --instance, --partner */
 extern const struct tg_option tg_options_partner_add[];

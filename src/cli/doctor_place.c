@@ -5,6 +5,7 @@
 
 #include "cli/service.h"
 
+#include <dirent.h>
 #include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -75,6 +76,27 @@ static void check_path(struct tg_doctor *doctor, const char *name, mode_t allowe
     }
 }
 
+/* API keys that init or an operator has put there; none need be. */
+static void check_client_keys(struct tg_doctor *doctor)
+{
+    char path[TG_PATH_BYTES_MAX];
+    char name[300];
+    DIR *folder = opendir(tg_instance_path(&doctor->instance, "client", path));
+    const struct dirent *entry;
+
+    while (folder != NULL && (entry = readdir(folder)) != NULL) {
+        size_t len = strlen(entry->d_name);
+
+        if (len > 4 && strcmp(entry->d_name + len - 4, ".key") == 0) {
+            (void)snprintf(name, sizeof(name), "client/%s", entry->d_name);
+            check_path(doctor, name, 0600, "");
+        }
+    }
+    if (folder != NULL) {
+        (void)closedir(folder);
+    }
+}
+
 static void check_modes(struct tg_doctor *doctor)
 {
     const struct tg_instance *instance = &doctor->instance;
@@ -100,7 +122,7 @@ static void check_modes(struct tg_doctor *doctor)
         check_path(doctor, "log/sealer.log", 0640, keys);
     }
     if (instance->sandbox) {
-        check_path(doctor, "client/tour.key", 0600, "");
+        check_client_keys(doctor);
         check_path(doctor, "sandbox", 0700, instance->sandbox_user);
     }
     if (doctor->faults == before) {

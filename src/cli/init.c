@@ -7,6 +7,7 @@
 #include "cli/account.h"
 #include "cli/command.h"
 #include "cli/dialect.h"
+#include "cli/folders.h"
 #include "cli/issue.h"
 #include "cli/nginx_conf.h"
 #include "cli/service.h"
@@ -19,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -153,67 +153,6 @@ static enum tg_err wish_read(struct tg_arguments *arguments, struct init_wish *w
     instance->sandbox = tg_arguments_flag(arguments, "sandbox");
     names_read(arguments, wish);
     return TG_OK;
-}
-
-/* System users must be able to walk to the instance. */
-static enum tg_err path_reachable(const struct tg_instance *instance)
-{
-    char part[TG_PATH_BYTES_MAX];
-    struct stat status;
-    size_t i;
-
-    if (!instance->separated) {
-        return TG_OK;
-    }
-    memcpy(part, instance->dir, sizeof(part));
-    for (i = 1; part[i] != '\0'; i++) {
-        if (part[i] != '/') {
-            continue;
-        }
-        part[i] = '\0';
-        if (stat(part, &status) == 0 && (status.st_mode & S_IXOTH) == 0) {
-            tg_complain("%s cannot be entered by the system users of the processes: choose a folder like "
-                        "/var/lib/tollgate/NAME",
-                        part);
-            return TG_ERR_DENIED;
-        }
-        part[i] = '/';
-    }
-    return TG_OK;
-}
-
-static enum tg_err folders_make(const struct tg_instance *instance)
-{
-    const struct {
-        const char *name;
-        mode_t mode;
-        const char *user;
-    } folders[] = {
-        {"tls", 0755, ""},     {"profiles", 0755, ""},
-        {"run", 0755, ""},     {"log", 0755, ""},
-        {"client", 0755, ""},  {"tmp", 0755, ""},
-        {"keys", 0700, instance->sealer_user}, {"store", 0700, instance->keeper_user},
-        {"sandbox", 0700, instance->sandbox_user},
-    };
-    char path[TG_PATH_BYTES_MAX];
-    enum tg_err err = tg_folder_make_all(instance->dir, 0755);
-    size_t i;
-
-    for (i = 0; err == TG_OK && i < sizeof(folders) / sizeof(folders[0]); i++) {
-        struct tg_owner owner;
-
-        if (strcmp(folders[i].name, "sandbox") == 0 && !instance->sandbox) {
-            continue;
-        }
-        err = tg_user_find(folders[i].user, &owner);
-        if (err == TG_OK) {
-            err = tg_folder_make(tg_instance_path(instance, folders[i].name, path), folders[i].mode, owner);
-        }
-    }
-    if (err == TG_OK) {
-        err = tg_service_pid_files(instance);
-    }
-    return err == TG_OK ? tg_service_logs(instance) : err;
 }
 
 static enum tg_err profile_copy(const struct init_wish *wish, const char *from, const char *file)
@@ -393,10 +332,10 @@ static enum tg_err instance_make(struct init_wish *wish)
         err = tg_account_make(instance);
     }
     if (err == TG_OK) {
-        err = path_reachable(instance);
+        err = tg_folders_reachable(instance);
     }
     if (err == TG_OK) {
-        err = folders_make(instance);
+        err = tg_folders_make(instance);
     }
     if (err == TG_OK) {
         err = tg_issue_certificates(instance, wish->names, (int64_t)time(NULL));

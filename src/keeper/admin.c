@@ -39,6 +39,9 @@ static const struct command commands[] = {
     {"reconcile.resolve", tg_admin_reconcile_resolve},
     {"log.tail", tg_admin_log_tail},
     {"act", tg_admin_log_act},
+    {"backup.begin", tg_admin_backup_begin},
+    {"backup.state", tg_admin_backup_state},
+    {"backup.end", tg_admin_backup_end},
 };
 
 static void free_wiped(void *piece)

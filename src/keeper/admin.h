@@ -85,5 +85,8 @@ void tg_admin_log_tail(struct tg_admin_call *call);
 void tg_admin_log_act(struct tg_admin_call *call);
 void tg_admin_status(struct tg_admin_call *call);
 void tg_admin_metrics(struct tg_admin_call *call);
+void tg_admin_backup_begin(struct tg_admin_call *call);
+void tg_admin_backup_state(struct tg_admin_call *call);
+void tg_admin_backup_end(struct tg_admin_call *call);
 
 #endif
