@@ -112,6 +112,30 @@ void tg_program_pair(struct tg_program_line *line, const char *option, const cha
     tg_program_word(line, value);
 }
 
+/*
+ * What a service inherits of the operator's environment: nothing but these. The rest may hold what is not ours to
+ * spread (a cloud's keys, a proxy's password). The last ones serve tests: the dynamic linker's and the sanitizers'.
+ */
+static const char *const inherited[] = {"PATH=", "LANG=", "TZ=", "LD_PRELOAD=", "ASAN_OPTIONS=", "UBSAN_OPTIONS=",
+                                        "TOLLGATE_FAULT"};
+#define INHERITED_COUNT (sizeof(inherited) / sizeof(inherited[0]))
+#define ENVIRONMENT_WORDS_MAX 64 /* the fault bench brings the most: under ten */
+
+static void environment_take(char *ret[ENVIRONMENT_WORDS_MAX + 1])
+{
+    size_t count = 0;
+
+    for (char **word = environ; *word != NULL && count < ENVIRONMENT_WORDS_MAX; word++) {
+        for (size_t i = 0; i < INHERITED_COUNT; i++) {
+            if (strncmp(*word, inherited[i], strlen(inherited[i])) == 0) {
+                ret[count++] = *word;
+                break;
+            }
+        }
+    }
+    ret[count] = NULL;
+}
+
 /* In the child, before exec: no way back, nothing inherited but 0, 1, 2. */
 static void child_become(const struct passwd *user)
 {
@@ -168,15 +192,17 @@ pid_t tg_program_start(const struct tg_program_line *line, const char *output, c
     pid = fork();
     if (pid == 0) {
         char *words[TG_PROGRAM_WORDS_MAX + 1];
+        char *environment[ENVIRONMENT_WORDS_MAX + 1];
 
         memcpy(words, line->words, sizeof(words));
+        environment_take(environment);
         /* Services need no set-uid program; nginx's workers have no other way to be told. */
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
             _exit(126);
         }
         child_become(entry);
         child_output(fd);
-        (void)execv(line->path, words);
+        (void)execve(line->path, words, environment);
         _exit(127);
     }
     if (fd >= 0) {

@@ -72,6 +72,7 @@ class Instance:
         self.port, self.status_port, self.upstream_port = free_ports(3)
         self.secrets = []
         self.process = None
+        self.planted = f"planted-{uuid.uuid4().hex}"  # in the operator's environment; no service may inherit it
         self.run("init", str(self.dir), "--listen", f"127.0.0.1:{self.port}", "--status-listen",
                  f"127.0.0.1:{self.status_port}", "--upstream", f"127.0.0.1:{self.upstream_port}",
                  *(["--sandbox"] if sandbox else []), *init_options, place=False)
@@ -96,7 +97,7 @@ class Instance:
     def up(self):
         log = open(self.folder / "up.out", "ab")
         self.process = subprocess.Popen([str(BUILD / "tollgate"), "up", str(self.dir)], stdin=subprocess.DEVNULL,
-                                        stdout=log, stderr=log)
+                                        stdout=log, stderr=log, env=dict(os.environ, OPERATORS_OWN=self.planted))
         self.wait_ready()
         return self
 
