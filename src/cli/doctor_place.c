@@ -114,7 +114,7 @@ static void check_modes(struct tg_doctor *doctor)
     if (geteuid() == 0 || !instance->separated) {
         check_path(doctor, "keys/master.key", 0600, keys);
         check_path(doctor, "keys/answers.ring", 0600, keys);
-        check_path(doctor, "store/tollgate.sqlite", 0600, instance->keeper_user);
+        check_path(doctor, doctor->instance.postgres ? "store/connection" : "store/tollgate.sqlite", 0600, instance->keeper_user);
     }
     if (instance->separated) {
         /* The daemons open these again by themselves when logs are rotated. */

@@ -27,6 +27,7 @@
 #define INIT_PROFILE_BYTES_MAX 65536
 #define INIT_RATE_DEFAULT 2000
 #define INIT_WORKERS_MAX 64
+#define INIT_CONNECTION_BYTES_MAX 2048 /* as the keeper takes it (keeper/connection.h) */
 
 const struct tg_option tg_options_init[] = {
     TG_OPTION_HELP,
@@ -37,6 +38,7 @@ const struct tg_option tg_options_init[] = {
     {"profile", 0, TG_OPTION_TEXT, "NAME|FILE", "dialect of the route \"generic\": a shipped name, or a path (generic-json)"},
     {"sandbox", 0, TG_OPTION_FLAG, NULL, "run the sandbox processor refpay as the upstream"},
     {"name", 0, TG_OPTION_MANY, "HOST", "one more name or address of the server certificate"},
+    {"store", 0, TG_OPTION_TEXT, "postgres:FILE", "keep everything on the PostgreSQL server that FILE names (a folder)"},
     {"rate", 0, TG_OPTION_TEXT, "N", "requests a second from one address (2000)"},
     {"workers", 0, TG_OPTION_TEXT, "N", "nginx workers (one a processor)"},
     TG_OPTION_END,
@@ -46,6 +48,7 @@ struct init_wish {
     struct tg_instance instance;
     const char *names[TG_OPTION_REPEATS_MAX + 4]; /* localhost, 127.0.0.1, --name..., the listen address, NULL */
     char host[TG_ADDRESS_CHARS_MAX];
+    const char *connection; /* the file that --store names */
     int64_t rate_per_s;
     int64_t workers;
     char profiles[TG_PATH_BYTES_MAX]; /* where the shipped ones are copied from */
@@ -151,6 +154,15 @@ static enum tg_err wish_read(struct tg_arguments *arguments, struct init_wish *w
         return err;
     }
     instance->sandbox = tg_arguments_flag(arguments, "sandbox");
+    if (tg_arguments_text(arguments, "store") != NULL) {
+        wish->connection = tg_arguments_text(arguments, "store");
+        if (strncmp(wish->connection, "postgres:", 9) != 0 || wish->connection[9] == '\0') {
+            tg_complain("--store must be postgres:FILE, where FILE holds one line as \"host=... dbname=...\"");
+            return TG_ERR_INPUT;
+        }
+        wish->connection += 9;
+        instance->postgres = true;
+    }
     names_read(arguments, wish);
     return TG_OK;
 }
@@ -271,6 +283,29 @@ static enum tg_err credential_make(const struct tg_instance *instance, struct in
     return err;
 }
 
+/* The keeper's own copy: it reads the connection, with the password that may be in it, as its own user. */
+static enum tg_err connection_make(const struct init_wish *wish)
+{
+    char line[INIT_CONNECTION_BYTES_MAX];
+    char path[TG_PATH_BYTES_MAX];
+    struct tg_owner owner;
+    enum tg_err err;
+
+    if (!wish->instance.postgres) {
+        return TG_OK;
+    }
+    err = tg_user_find(wish->instance.keeper_user, &owner);
+    if (err == TG_OK) {
+        err = tg_file_read_line(wish->connection, line, sizeof(line));
+    }
+    if (err == TG_OK) {
+        err = tg_file_new(tg_instance_path(&wish->instance, "store/connection", path), 0600, owner,
+                          tg_span_string(line));
+    }
+    tg_wipe(line, sizeof(line));
+    return err;
+}
+
 static enum tg_err setup_make(const struct init_wish *wish)
 {
     struct init_secrets secrets;
@@ -342,6 +377,9 @@ static enum tg_err instance_make(struct init_wish *wish)
     }
     if (err == TG_OK) {
         err = profiles_copy(wish);
+    }
+    if (err == TG_OK) {
+        err = connection_make(wish);
     }
     if (err == TG_OK) {
         err = keys_make(instance);

@@ -99,6 +99,9 @@ enum tg_err tg_instance_write(const struct tg_instance *instance, struct tg_buf 
                              "separated", instance->separated ? 1 : 0);
     char *text;
 
+    if (root != NULL && instance->postgres) {
+        (void)json_object_set_new(root, "store", json_string("postgres"));
+    }
     if (root != NULL && instance->separated) {
         json_t *users = json_pack("{s:s, s:s, s:s, s:s}", "keeper", instance->keeper_user, "sealer",
                                   instance->sealer_user, "gate", instance->gate_user, "sandbox",
@@ -133,6 +136,7 @@ static const char *instance_fill(json_t *root, struct tg_instance *ret)
 {
     json_t *users = json_object_get(root, "users");
     char host[TG_ADDRESS_CHARS_MAX];
+    const char *store;
     uint16_t port;
 
     if (json_integer_value(json_object_get(root, "version")) != INSTANCE_VERSION) {
@@ -153,6 +157,11 @@ static const char *instance_fill(json_t *root, struct tg_instance *ret)
         return "\"profile\" must be a name";
     }
     ret->sandbox = json_is_true(json_object_get(root, "sandbox"));
+    store = json_string_value(json_object_get(root, "store"));
+    if (json_object_get(root, "store") != NULL && (store == NULL || strcmp(store, "postgres") != 0)) {
+        return "\"store\" may only be \"postgres\"";
+    }
+    ret->postgres = store != NULL;
     ret->separated = json_is_true(json_object_get(root, "separated"));
     if (ret->separated && (!text_take(users, "keeper", ret->keeper_user, sizeof(ret->keeper_user)) ||
                            !text_take(users, "sealer", ret->sealer_user, sizeof(ret->sealer_user)) ||

@@ -25,6 +25,7 @@ struct tg_instance {
     char upstream[TG_ADDRESS_CHARS_MAX];
     char profile[TG_USER_CHARS_MAX];
     bool sandbox;
+    bool postgres;                            /* the store is a server's; store/connection says which */
     bool separated;                           /* each process has its own user */
     char keeper_user[TG_USER_CHARS_MAX];      /* "" where not separated */
     char sealer_user[TG_USER_CHARS_MAX];

@@ -94,7 +94,11 @@ static enum tg_err line_keeper(const struct tg_instance *instance, struct tg_ser
     if (tg_user_find(instance->gate_user, &gate) != TG_OK) {
         return TG_ERR_ABSENT;
     }
-    word_path(ret, instance, "--store", "store");
+    if (instance->postgres) {
+        word_path(ret, instance, "--store-postgres-file", "store/connection");
+    } else {
+        word_path(ret, instance, "--store", "store");
+    }
     word_path(ret, instance, "--gate-socket", "run/gate.sock");
     word_path(ret, instance, "--admin-socket", "run/admin.sock");
     word_path(ret, instance, "--sealer-socket", "run/sealer.sock");

@@ -19,7 +19,7 @@ import tempfile
 import time
 import uuid
 
-from lib import scan
+from lib import postgres, scan
 
 BUILD = pathlib.Path(os.environ.get("TOLLGATE_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build"))
 
@@ -73,9 +73,13 @@ class Instance:
         self.secrets = []
         self.process = None
         self.planted = f"planted-{uuid.uuid4().hex}"  # in the operator's environment; no service may inherit it
+        store = []
+        if postgres.wanted():
+            self.connection_file = postgres.shared().connection_file(self.folder / "connection")
+            store = ["--store", f"postgres:{self.connection_file}"]
         self.run("init", str(self.dir), "--listen", f"127.0.0.1:{self.port}", "--status-listen",
                  f"127.0.0.1:{self.status_port}", "--upstream", f"127.0.0.1:{self.upstream_port}",
-                 *(["--sandbox"] if sandbox else []), *init_options, place=False)
+                 *(["--sandbox"] if sandbox else []), *store, *init_options, place=False)
         for name in (self.dir / "client").glob("*.key"):
             self.secrets.append(name.read_text().strip())
         self.context = ssl.create_default_context(cafile=str(self.dir / "client" / "ca.pem"))
