@@ -142,7 +142,7 @@ static void log_start(void)
 /* Everything between open files and the loop. As root the locks are taken before the limit of the new user counts. */
 static enum tg_err close_in(const struct tg_sealer_options *options, const struct tg_daemon_user *user, int listener)
 {
-    enum tg_err err = tg_serve_prepare(&serve, &sealer, listener, options->keeper_uid);
+    enum tg_err err = tg_serve_prepare(&serve, &sealer, listener, options->keeper_uid, options->keepers);
     if (err == TG_OK && geteuid() == 0 && mlockall(MCL_CURRENT) != 0) {
         tg_log_errno("memory_not_locked", "mlockall", errno);
     }

@@ -20,6 +20,7 @@ struct tg_sealer_options {
     const char *log;  /* NULL: stderr */
     const char *pid;  /* NULL: no pid file */
     uid_t keeper_uid;
+    size_t keepers;   /* that may be connected at a time; 1 unless said */
     bool make_keys;
     bool help;
 };

@@ -3,7 +3,7 @@
  *
  * Promises: as serve.h. Nothing is read while an answer waits to leave: the keeper's own unread answers are what
  * holds it back, and the sealer's memory stays two frames.
- * Does not: time out: the keeper is the only peer, and its end closes the link.
+ * Does not: time out: keepers are the only peers, and its end closes the link.
  */
 #include "sealer/serve.h"
 
@@ -53,41 +53,64 @@ static enum tg_err block_signals(void)
     return TG_OK;
 }
 
-enum tg_err tg_serve_prepare(struct tg_serve *serve, struct tg_sealer *sealer, int listener, uid_t keeper_uid)
+static enum tg_err buffer_make(struct tg_serve *serve, struct tg_secret *buffer)
 {
-    *serve = (struct tg_serve){.sealer = sealer, .keeper_uid = keeper_uid, .listener = listener, .link = -1};
-    struct tg_secret *buffers[] = {&serve->in, &serve->out, &serve->scratch};
+    enum tg_secret_kind kind = TG_SECRET_UNLOCKED;
+    enum tg_err err = tg_secret_make(buffer, FRAME_BYTES_MAX, &kind);
+    serve->kind = kind > serve->kind ? kind : serve->kind;
+    return err;
+}
+
+enum tg_err tg_serve_prepare(struct tg_serve *serve, struct tg_sealer *sealer, int listener, uid_t keeper_uid,
+                             size_t keepers)
+{
+    *serve = (struct tg_serve){.sealer = sealer, .keeper_uid = keeper_uid, .listener = listener, .keepers = keepers};
     serve->kind = TG_SECRET_MEMFD;
-    for (size_t i = 0; i < sizeof(buffers) / sizeof(buffers[0]); i++) {
-        enum tg_secret_kind kind = TG_SECRET_UNLOCKED;
-        enum tg_err err = tg_secret_make(buffers[i], FRAME_BYTES_MAX, &kind);
-        if (err != TG_OK) {
-            return err;
+    enum tg_err err = buffer_make(serve, &serve->scratch);
+    for (size_t i = 0; i < TG_SERVE_KEEPERS_MAX; i++) {
+        serve->links[i].fd = -1;
+        if (err == TG_OK && i < keepers) {
+            err = buffer_make(serve, &serve->links[i].in);
         }
-        serve->kind = kind > serve->kind ? kind : serve->kind;
+        if (err == TG_OK && i < keepers) {
+            err = buffer_make(serve, &serve->links[i].out);
+        }
     }
-    return block_signals();
+    return err == TG_OK ? block_signals() : err;
 }
 
 void tg_serve_free(struct tg_serve *serve)
 {
-    tg_secret_free(&serve->in);
-    tg_secret_free(&serve->out);
+    for (size_t i = 0; i < serve->keepers; i++) {
+        tg_secret_free(&serve->links[i].in);
+        tg_secret_free(&serve->links[i].out);
+    }
     tg_secret_free(&serve->scratch);
 }
 
-static void link_close(struct tg_serve *serve, const char *why)
+static void link_close(struct tg_serve_link *link, const char *why)
 {
-    if (serve->link >= 0) {
-        close(serve->link);
+    if (link->fd >= 0) {
+        close(link->fd);
         tg_log_say(TG_LOG_INFO, "keeper_gone", why);
     }
-    tg_wipe(serve->in.ptr, serve->in.len);
-    tg_wipe(serve->out.ptr, serve->out.len);
-    serve->in.len = 0;
-    serve->out.len = 0;
-    serve->sent = 0;
-    serve->link = -1;
+    tg_wipe(link->in.ptr, link->in.len);
+    tg_wipe(link->out.ptr, link->out.len);
+    link->in.len = 0;
+    link->out.len = 0;
+    link->sent = 0;
+    link->fd = -1;
+}
+
+/* A link that nobody uses; NULL when all keepers are there. */
+static struct tg_serve_link *link_free(struct tg_serve *serve)
+{
+    for (size_t i = 0; i < serve->keepers; i++) {
+        if (serve->links[i].fd < 0) {
+            return &serve->links[i];
+        }
+    }
+    return NULL;
 }
 
 static void link_accept(struct tg_serve *serve)
@@ -105,12 +128,13 @@ static void link_accept(struct tg_serve *serve)
         close(fd);
         return;
     }
-    if (serve->link >= 0) {
+    struct tg_serve_link *link = link_free(serve);
+    if (link == NULL) {
         tg_log_say(TG_LOG_WARNING, "peer_refused", "a keeper is connected already");
         close(fd);
         return;
     }
-    serve->link = fd;
+    link->fd = fd;
     tg_log_say(TG_LOG_INFO, "keeper_here", "the keeper has connected");
 }
 
@@ -123,32 +147,32 @@ static void input_drop(struct tg_secret *in, size_t used)
     in->len = left;
 }
 
-static enum tg_err output_send(struct tg_serve *serve)
+static enum tg_err output_send(struct tg_serve_link *link)
 {
-    while (serve->sent < serve->out.len) {
-        ssize_t wrote = send(serve->link, serve->out.ptr + serve->sent, serve->out.len - serve->sent, MSG_NOSIGNAL);
+    while (link->sent < link->out.len) {
+        ssize_t wrote = send(link->fd, link->out.ptr + link->sent, link->out.len - link->sent, MSG_NOSIGNAL);
         if (wrote < 0 && errno == EINTR) {
             continue;
         }
         if (wrote < 0) {
             return errno == EAGAIN ? TG_OK : TG_ERR_DOWN;
         }
-        serve->sent += (size_t)wrote;
+        link->sent += (size_t)wrote;
     }
-    tg_wipe(serve->out.ptr, serve->out.len);
-    serve->out.len = 0;
-    serve->sent = 0;
+    tg_wipe(link->out.ptr, link->out.len);
+    link->out.len = 0;
+    link->sent = 0;
     return TG_OK;
 }
 
 /* Answers whole frames, one at a time, as long as each answer leaves at once. */
-static enum tg_err input_answer(struct tg_serve *serve)
+static enum tg_err input_answer(struct tg_serve *serve, struct tg_serve_link *link)
 {
-    while (serve->out.len == 0) {
+    while (link->out.len == 0) {
         struct tg_frame frame;
         size_t used = 0;
-        struct tg_buf out = tg_buf(serve->out.ptr, serve->out.cap);
-        struct tg_span input = tg_span(serve->in.ptr, serve->in.len);
+        struct tg_buf out = tg_buf(link->out.ptr, link->out.cap);
+        struct tg_span input = tg_span(link->in.ptr, link->in.len);
         enum tg_err err = tg_frame_read(TG_ROLE_KEEPER, input, &frame, &used);
         if (err == TG_ERR_ROOM) {
             return TG_OK;
@@ -157,12 +181,12 @@ static enum tg_err input_answer(struct tg_serve *serve)
             return TG_ERR_INPUT;
         }
         err = tg_serve_frame(serve->sealer, &frame, &out, serve->scratch.ptr, serve->scratch.cap);
-        serve->out.len = out.len; /* also on failure: what was written is wiped by link_close */
+        link->out.len = out.len; /* also on failure: what was written is wiped by link_close */
         if (err != TG_OK) {
             return err;
         }
-        input_drop(&serve->in, used);
-        err = output_send(serve);
+        input_drop(&link->in, used);
+        err = output_send(link);
         if (err != TG_OK) {
             return err;
         }
@@ -171,32 +195,32 @@ static enum tg_err input_answer(struct tg_serve *serve)
 }
 
 /* One read; TG_ERR_ABSENT at the end of the stream. */
-static enum tg_err input_read(struct tg_serve *serve)
+static enum tg_err input_read(struct tg_serve *serve, struct tg_serve_link *link)
 {
-    ssize_t got = recv(serve->link, serve->in.ptr + serve->in.len, serve->in.cap - serve->in.len, 0);
+    ssize_t got = recv(link->fd, link->in.ptr + link->in.len, link->in.cap - link->in.len, 0);
     if (got < 0) {
         return errno == EAGAIN || errno == EINTR ? TG_OK : TG_ERR_DOWN;
     }
     if (got == 0) {
         return TG_ERR_ABSENT;
     }
-    serve->in.len += (size_t)got;
-    return input_answer(serve);
+    link->in.len += (size_t)got;
+    return input_answer(serve, link);
 }
 
-static void link_step(struct tg_serve *serve, short events)
+static void link_step(struct tg_serve *serve, struct tg_serve_link *link, short events)
 {
     enum tg_err err = TG_OK;
-    if ((events & (POLLOUT | POLLERR)) != 0 && serve->out.len > 0) {
-        err = output_send(serve);
+    if ((events & (POLLOUT | POLLERR)) != 0 && link->out.len > 0) {
+        err = output_send(link);
         if (err == TG_OK) {
-            err = input_answer(serve);
+            err = input_answer(serve, link);
         }
     } else if ((events & (POLLIN | POLLHUP | POLLERR)) != 0) {
-        err = serve->out.len > 0 ? TG_ERR_ABSENT : input_read(serve);
+        err = link->out.len > 0 ? TG_ERR_ABSENT : input_read(serve, link);
     }
     if (err != TG_OK) {
-        link_close(serve, err == TG_ERR_ABSENT ? "the link ended" : tg_err_name(err));
+        link_close(link, err == TG_ERR_ABSENT ? "the link ended" : tg_err_name(err));
     }
 }
 
@@ -205,12 +229,12 @@ enum tg_err tg_serve_run(struct tg_serve *serve)
     sigset_t none;
     sigemptyset(&none);
     while (!stop_asked) {
-        short wish = serve->out.len > 0 ? POLLOUT : POLLIN;
-        struct pollfd polled[2] = {
-            {.fd = serve->listener, .events = POLLIN},
-            {.fd = serve->link, .events = wish}, /* -1 is passed over by poll */
-        };
-        int ready = ppoll(polled, 2, NULL, &none);
+        struct pollfd polled[TG_SERVE_KEEPERS_MAX + 1] = {{.fd = serve->listener, .events = POLLIN}};
+        for (size_t i = 0; i < serve->keepers; i++) { /* -1 is passed over by poll */
+            short wish = serve->links[i].out.len > 0 ? POLLOUT : POLLIN;
+            polled[i + 1] = (struct pollfd){.fd = serve->links[i].fd, .events = wish};
+        }
+        int ready = ppoll(polled, serve->keepers + 1, NULL, &none);
         if (ready < 0 && errno != EINTR) {
             tg_log_errno("loop_failed", "ppoll", errno);
             return TG_ERR_BUG;
@@ -223,17 +247,23 @@ enum tg_err tg_serve_run(struct tg_serve *serve)
         if (ready <= 0) {
             continue;
         }
-        if (serve->link >= 0 && polled[1].revents != 0) {
-            link_step(serve, polled[1].revents);
+        size_t living = 0;
+        for (size_t i = 0; i < serve->keepers; i++) {
+            if (serve->links[i].fd >= 0 && polled[i + 1].revents != 0) {
+                link_step(serve, &serve->links[i], polled[i + 1].revents);
+            }
+            living += serve->links[i].fd >= 0;
         }
         /* What lives is served to the end of the link; the next one needs keys, which only a new start can make. */
-        if (serve->link < 0 && serve->sealer->ring.broken) {
+        if (living == 0 && serve->sealer->ring.broken) {
             return TG_ERR_DOWN;
         }
         if ((polled[0].revents & POLLIN) != 0) {
             link_accept(serve);
         }
     }
-    link_close(serve, "the sealer ends");
+    for (size_t i = 0; i < serve->keepers; i++) {
+        link_close(&serve->links[i], "the sealer ends");
+    }
     return TG_OK;
 }

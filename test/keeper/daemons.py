@@ -15,12 +15,13 @@ CREDENTIAL = "Bearer the-upstream-secret"
 
 
 class Daemons:
-    def __init__(self, more=(), sealer=True, setup=True):
+    def __init__(self, more=(), sealer=True, setup=True, on_postgres=None, sealer_more=()):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tollgate-keeper-"))
         for name in ("keys", "store"):
             (self.folder / name).mkdir(mode=0o700)
         self.store = ["--store", self.folder / "store"]
-        if postgres.wanted():
+        self.on_postgres, self.sealer_more = postgres.wanted() if on_postgres is None else on_postgres, sealer_more
+        if self.on_postgres:
             self.store = ["--store-postgres-file",
                           postgres.shared().connection_file(self.folder / "store" / "connection")]
         self.more, self.keeper, self.sealer, self.operator_link = list(more), None, None, None
@@ -48,7 +49,7 @@ class Daemons:
     def start_sealer(self):
         self.sealer = house.Process("sealer", [
             house.BUILD / "tollgate-sealer", "--keys", self.folder / "keys", "--socket", self.folder / "sealer.sock",
-            "--keeper-uid", os.geteuid(), "--pid", self.folder / "sealer.pid"], self.folder / "sealer.log")
+            "--keeper-uid", os.geteuid(), "--pid", self.folder / "sealer.pid", *self.sealer_more], self.folder / "sealer.log")
         self.sealer.wait_for(lambda: '"event":"ready"' in self.sealer.tail())
 
     def start_keeper(self, *more):
@@ -73,7 +74,7 @@ class Daemons:
 
     def fail_store(self):
         """From now on nothing can be committed."""
-        if not postgres.wanted():
+        if not self.on_postgres:
             resource.prlimit(self.keeper.pid, resource.RLIMIT_FSIZE, (4096, 4096))
             return
         database = pathlib.Path(self.store[1]).read_text().split("dbname=")[1].strip()
