@@ -90,8 +90,40 @@ int kit_teardown(void **state)
 bool kit_skip(const struct kit *kit)
 {
     if (kit->connection[0] != '\0')
-        print_message("a test of the embedded store only\n");
+        print_message("# a test of the embedded store only\n");
     return kit->connection[0] != '\0';
+}
+
+void kit_need_server(const struct kit *kit)
+{
+    if (kit->connection[0] == '\0') {
+        print_message("# needs a PostgreSQL server: " KIT_POSTGRES "\n");
+        skip();
+    }
+}
+
+struct tg_store *kit_second(struct kit *kit)
+{
+    struct tg_store *store = NULL;
+    assert_int_equal(tg_store_open(&kit->options, kit->now_us, &store), TG_OK);
+    return store;
+}
+
+void kit_commit_to(struct kit *kit, struct tg_store *store, struct tg_work *work)
+{
+    tg_arena_reset(&kit->arena);
+    assert_int_equal(tg_store_commit(store, kit->now_us, &work, 1, &kit->arena), TG_OK);
+}
+
+void kit_break(struct kit *kit, struct tg_store *store)
+{
+    const struct tg_postgres *postgres = tg_postgres_of(store);
+    const int pids[] = {PQbackendPID(postgres->link.conn), PQbackendPID(postgres->side.conn)};
+    for (size_t i = 0; i < 2; i++) {
+        char sql[64];
+        (void)snprintf(sql, sizeof(sql), "SELECT pg_terminate_backend(%d)", pids[i]);
+        (void)ask_server(kit->connection, sql, 0);
+    }
 }
 
 void kit_forget_recent(struct kit *kit)

@@ -34,6 +34,11 @@ int kit_teardown(void **state);
 void kit_reopen(struct kit *kit);
 /* True when the test is not for this store, and says so. */
 bool kit_skip(const struct kit *kit);
+/* Skips the test when there is no server. */
+void kit_need_server(const struct kit *kit);
+struct tg_store *kit_second(struct kit *kit); /* another keeper's, on the same database; the test closes it */
+void kit_commit_to(struct kit *kit, struct tg_store *store, struct tg_work *work);
+void kit_break(struct kit *kit, struct tg_store *store); /* the server ends its sessions */
 void kit_forget_recent(struct kit *kit); /* as if what was told was told long ago */
 /* What stands in a counter of partner 7, test, EUR. */
 void kit_counter(struct kit *kit, int32_t day, int64_t *ret_reserved, int64_t *ret_committed);
