@@ -65,6 +65,9 @@ static bool is_store(const char *folder)
 
 static bool is_wanted(const struct backup *backup, const char *folder, const char *name)
 {
+    if (is_store(folder) && backup->instance.postgres) {
+        return backup->with_keys && strcmp(name, "connection") == 0;
+    }
     if (is_store(folder)) {
         return backup->online ? ends_with(name, COPY_SUFFIX)
                               : ends_with(name, ".sqlite") || ends_with(name, ".sqlite-wal") || ends_with(name, ".keys");
@@ -196,6 +199,9 @@ static enum tg_err point_fix(struct backup *backup)
 {
     char path[TG_PATH_BYTES_MAX];
 
+    if (backup->instance.postgres) {
+        return TG_OK; /* what changes is the server's */
+    }
     if (tg_service_pid(&backup->instance, TG_SERVICE_KEEPER) == 0) {
         return tg_daemon_pid_lock(tg_instance_path(&backup->instance, "run/keeper.pid", path), &backup->lock);
     }
@@ -307,5 +313,8 @@ int tg_command_backup(struct tg_arguments *arguments)
                  (unsigned long long)backup.archive.bytes, backup.online ? "while serving" : "of an instance that is down",
                  backup.with_keys ? ", WITH KEYS: keep it apart from others"
                                   : ", without keys: they need a backup of their own (--with-keys)");
+    if (backup.instance.postgres) {
+        (void)printf("  NOT in it: the record. It stands on the PostgreSQL server: back it up by pg_dump or the like\n");
+    }
     return TG_EXIT_OK;
 }

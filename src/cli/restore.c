@@ -48,7 +48,7 @@ static bool is_secret(const char *name)
 {
     size_t len = strlen(name);
 
-    return strncmp(name, "keys/", 5) == 0 || strncmp(name, "sandbox/", 8) == 0 ||
+    return strcmp(name, "store/connection") == 0 || strncmp(name, "keys/", 5) == 0 || strncmp(name, "sandbox/", 8) == 0 ||
            (len > 4 && strcmp(name + len - 4, ".key") == 0);
 }
 
