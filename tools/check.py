@@ -15,7 +15,9 @@ import time
 import xml.etree.ElementTree
 
 sys.path.insert(0, os.path.dirname(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "test"))
 import lint  # noqa: E402
+from lib import postgres  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FUZZ_SECONDS = 4
@@ -23,6 +25,11 @@ SANITIZE = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": 
 # Run a second time on the sanitized build: the daemons whole, with what real links and kills do to them.
 SANITIZED_SUITES = ["sealer", "keeper", "refpay", "gate"]
 SUITES = ["sealer", "keeper", "refpay", "separation", "cli", "monitoring", "gate", "packages", "stripe", "story", "fault"]
+# A second time on a PostgreSQL server of their own, where its programs are installed.
+POSTGRES_SUITES = ["keeper", "story"]
+POSTGRES_UNIT = ["commit_test", "settle_test", "events_test", "setup_test", "store_test", "postgres_decide_test"]
+POSTGRES_UNIT_ONLY = ["postgres_test"] + [f"postgres_{name}_test" for name in (
+    "apply", "events", "link", "load", "rotate", "setup", "side")]
 
 
 class Tally:
@@ -76,12 +83,15 @@ def step_lint(tally):
         tally.add("lint: man pages", int(status == 0), int(status != 0), 0, 0, output)
 
 
-def step_unit(tally, folder):
+def step_unit(tally, folder, server=None):
     begin, passed, failed, skipped, shown = time.time(), 0, 0, 0, ""
+    environment = dict(SANITIZE, CMOCKA_MESSAGE_OUTPUT="TAP")
     programs = sorted(f for f in os.listdir(f"{ROOT}/{folder}") if f.endswith("_test") and
-                      os.access(f"{ROOT}/{folder}/{f}", os.X_OK))
+                      f not in POSTGRES_UNIT_ONLY and os.access(f"{ROOT}/{folder}/{f}", os.X_OK))
+    if server:
+        programs, environment["TOLLGATE_TEST_POSTGRES"] = POSTGRES_UNIT + POSTGRES_UNIT_ONLY, server.connection
     for program in programs:
-        status, output = command([f"{folder}/{program}"], dict(SANITIZE, CMOCKA_MESSAGE_OUTPUT="TAP"), 300)
+        status, output = command([f"{folder}/{program}"], environment, 300)
         ok = len(re.findall(r"^ok \d+(?!.*# SKIP)", output, re.M))
         bad = len(re.findall(r"^not ok(?!.*# SKIP)", output, re.M))
         left_out = len(re.findall(r"^(?:not )?ok .*# SKIP", output, re.M))  # cmocka writes "not ok N # SKIP"
@@ -93,7 +103,7 @@ def step_unit(tally, folder):
         passed, failed = passed + ok, failed + bad
         if bad:
             shown += f"--- {program} (status {status})\n{output[-2500:]}\n"
-    tally.add(f"unit: {folder} ({len(programs)} programs)", passed, failed, skipped, time.time() - begin, shown)
+    tally.add(f"unit: {folder}{', PostgreSQL' if server else ''} ({len(programs)} programs)", passed, failed, skipped, time.time() - begin, shown)
 
 
 def step_fuzz(tally, folder, seconds, only=None):
@@ -133,6 +143,21 @@ def step_pytest(tally, suite, environment, more=""):
     if status not in (0, 1) and not failed:
         failed = 1
     tally.add(f"{suite} tests{more}", passed, failed, skipped, time.time() - begin, output)
+
+
+def step_postgres(tally, wanted, folder):
+    if postgres.programs() is None:
+        print("PostgreSQL's programs are not installed: tests on it are skipped")
+        return
+    if "unit" in wanted:
+        server = postgres.Server()
+        try:
+            step_unit(tally, folder, server)
+        finally:
+            server.close()
+    for suite in POSTGRES_SUITES:
+        if suite in wanted:
+            step_pytest(tally, suite, {"TOLLGATE_BUILD": f"{ROOT}/{folder}", "TOLLGATE_STORE": "postgres"}, ", PostgreSQL")
 
 
 def preload():
@@ -177,6 +202,8 @@ def main():
     for suite in SUITES:
         if built and suite in wanted:
             step_pytest(tally, suite, {"TOLLGATE_BUILD": f"{ROOT}/build-gcc"})
+    if built:
+        step_postgres(tally, wanted, "build-gcc")
     print(f"ran for {time.time() - begin:.0f} s" + (f"; failed: {', '.join(tally.names)}" if tally.names else ""))
     print(f"{tally.passed} passed, {tally.failed} failed" + (f", {tally.skipped} skipped" if tally.skipped else ""))
     return int(bool(tally.failed))
