@@ -46,6 +46,24 @@ static void test_replay(void **state)
     assert_int_equal(kit_ask(kit, 4, 1, 99), TG_CLAIM_TAKEN);
 }
 
+/* A clock that steps back makes an earlier life of the key valid again: what was answered last is what counts. */
+static void test_clock_back(void **state)
+{
+    struct kit *kit = *state;
+    int64_t begin_us = kit->now_us;
+    (void)kit_pair(kit, 1, 1, "first life");
+    kit->now_us += 2 * KIT_DAY;
+    (void)kit_pair(kit, 2, 1, "second life");
+    kit->now_us = begin_us;
+    for (int round = 0; round < 2; round++) {
+        struct tg_work work = kit_admit(kit, 3, 1, 1);
+        kit_commit(kit, &work);
+        assert_int_equal(work.admit.result, TG_CLAIM_REPLAY);
+        assert_true(tg_span_equal(work.admit.sealed, TG_SPAN("second life")));
+        kit_reopen(kit);
+    }
+}
+
 static void test_same_and_in_flight(void **state)
 {
     struct kit *kit = *state;
@@ -217,6 +235,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_replay, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(test_clock_back, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(test_same_and_in_flight, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(test_released, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(test_settle_again, kit_setup, kit_teardown),

@@ -205,6 +205,7 @@ enum tg_err tg_state_read(struct tg_store *store, uint64_t sequence, struct tg_r
 enum tg_err tg_state_final(struct tg_store *store, const uint8_t *claim_key, int64_t now_us, struct tg_row_held *ret)
 {
     struct tg_index_find find = tg_index_find(&store->index, tg_index_tag(claim_key));
+    uint64_t newest = 0, held = 0;
     for (uint64_t at = tg_index_next(&store->index, &find); at != 0; at = tg_index_next(&store->index, &find)) {
         enum tg_err err = tg_state_read(store, at, ret, NULL, NULL);
         const struct tg_segment_info *info = tg_state_info_of(store, at);
@@ -214,12 +215,16 @@ enum tg_err tg_state_final(struct tg_store *store, const uint8_t *claim_key, int
             return TG_ERR_CORRUPT; /* the index says that it is settled: never as good as not there */
         if (err != TG_OK)
             return err;
+        held = at;
         if (!tg_row_is_final(ret->row.kind))
             return TG_ERR_CORRUPT;
-        if (ret->row.expires_us > now_us && memcmp(ret->row.claim_key, claim_key, TG_CLAIM_KEY_BYTES) == 0)
-            return TG_OK;
+        bool fits = ret->row.expires_us > now_us && memcmp(ret->row.claim_key, claim_key, TG_CLAIM_KEY_BYTES) == 0;
+        if (fits && at > newest)
+            newest = at; /* a clock that stepped back makes an earlier life valid again: the last one counts */
     }
-    return TG_ERR_ABSENT;
+    if (newest == 0)
+        return TG_ERR_ABSENT;
+    return newest == held ? TG_OK : tg_state_read(store, newest, ret, NULL, NULL);
 }
 
 void tg_state_publish_claims(struct tg_store *store)
