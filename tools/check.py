@@ -24,7 +24,7 @@ FUZZ_SECONDS = 4
 SANITIZE = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
 # Run a second time on the sanitized build: the daemons whole, with what real links and kills do to them.
 SANITIZED_SUITES = ["sealer", "keeper", "refpay", "gate"]
-SUITES = ["sealer", "keeper", "refpay", "separation", "cli", "monitoring", "gate", "packages", "stripe", "story", "fault"]
+SUITES = ["sealer", "keeper", "refpay", "separation", "cli", "monitoring", "gate", "packages", "stripe", "story", "sim", "fault"]
 # A second time on a PostgreSQL server of their own, where its programs are installed.
 POSTGRES_SUITES = ["keeper", "story"]
 POSTGRES_UNIT = ["commit_test", "settle_test", "events_test", "setup_test", "store_test", "postgres_decide_test"]
