@@ -25,6 +25,7 @@
 
 #define INIT_DESCRIPTORS_WISH 16384 /* a worker holds two descriptors a call */
 #define INIT_PROFILE_BYTES_MAX 65536
+#define INIT_URL_CHARS_MAX 256 /* room for a host name and a path */
 #define INIT_RATE_DEFAULT 2000
 #define INIT_WORKERS_MAX 64
 #define INIT_CONNECTION_BYTES_MAX 2048 /* as the keeper takes it (keeper/connection.h) */
@@ -35,6 +36,7 @@ const struct tg_option tg_options_init[] = {
     {"listen", 0, TG_OPTION_TEXT, "ADDRESS:PORT", "where clients call, TLS (127.0.0.1:8443)"},
     {"status-listen", 0, TG_OPTION_TEXT, "ADDRESS:PORT", "status and health, plain, keep it local (127.0.0.1:8444)"},
     {"upstream", 0, TG_OPTION_TEXT, "ADDRESS:PORT", "the payment API (127.0.0.1:9080)"},
+    {"crl-url", 0, TG_OPTION_TEXT, "URL", "where callers find the revocation list (the status address, /tollgate/crl)"},
     {"profile", 0, TG_OPTION_TEXT, "NAME|FILE", "dialect of the route \"generic\": a shipped name, or a path (generic-json)"},
     {"sandbox", 0, TG_OPTION_FLAG, NULL, "run the sandbox processor refpay as the upstream"},
     {"name", 0, TG_OPTION_MANY, "HOST", "one more name or address of the server certificate"},
@@ -48,6 +50,7 @@ struct init_wish {
     struct tg_instance instance;
     const char *names[TG_OPTION_REPEATS_MAX + 4]; /* localhost, 127.0.0.1, --name..., the listen address, NULL */
     char host[TG_ADDRESS_CHARS_MAX];
+    char crl_url[INIT_URL_CHARS_MAX];
     const char *connection; /* the file that --store names */
     int64_t rate_per_s;
     int64_t workers;
@@ -123,6 +126,21 @@ static enum tg_err profile_take(const char *text, struct init_wish *wish)
     return TG_OK;
 }
 
+static enum tg_err crl_url_read(const struct tg_arguments *arguments, struct init_wish *wish)
+{
+    const char *url = tg_arguments_text(arguments, "crl-url");
+    int len = url != NULL ? snprintf(wish->crl_url, sizeof(wish->crl_url), "%s", url)
+                          : snprintf(wish->crl_url, sizeof(wish->crl_url), "http://%s/tollgate/crl",
+                                     wish->instance.status_listen);
+
+    if (len < 0 || (size_t)len >= sizeof(wish->crl_url) ||
+        (strncmp(wish->crl_url, "http://", 7) != 0 && strncmp(wish->crl_url, "https://", 8) != 0)) {
+        tg_complain("--crl-url must be an http URL of fewer than %d characters", INIT_URL_CHARS_MAX);
+        return TG_ERR_INPUT;
+    }
+    return TG_OK;
+}
+
 /* TG_ERR_INPUT and TG_ERR_LIMIT: the line is wrong. */
 static enum tg_err wish_read(struct tg_arguments *arguments, struct init_wish *wish)
 {
@@ -164,7 +182,7 @@ static enum tg_err wish_read(struct tg_arguments *arguments, struct init_wish *w
         instance->postgres = true;
     }
     names_read(arguments, wish);
-    return TG_OK;
+    return crl_url_read(arguments, wish);
 }
 
 static enum tg_err profile_copy(const struct init_wish *wish, const char *from, const char *file)
@@ -373,7 +391,7 @@ static enum tg_err instance_make(struct init_wish *wish)
         err = tg_folders_make(instance);
     }
     if (err == TG_OK) {
-        err = tg_issue_certificates(instance, wish->names, (int64_t)time(NULL));
+        err = tg_issue_certificates(instance, wish->names, wish->crl_url, (int64_t)time(NULL));
     }
     if (err == TG_OK) {
         err = profiles_copy(wish);

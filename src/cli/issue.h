@@ -16,8 +16,8 @@
 #define TG_ISSUE_SERVER_DAYS 397 /* what browsers and clients take at most (CA/B Forum 6.3.2) */
 #define TG_ISSUE_CRL_DAYS 397
 
-/* Fills tls/ and client/ca.pem. names: NULL-terminated, DNS names or addresses. */
+/* Fills tls/ and client/ca.pem. names: NULL-terminated, DNS names or addresses; crl_url: where callers find the CRL. */
 TG_MUST_CHECK enum tg_err tg_issue_certificates(const struct tg_instance *instance, const char *const *names,
-                                                int64_t now_s);
+                                                const char *crl_url, int64_t now_s);
 
 #endif

@@ -291,6 +291,22 @@ enum tg_err tg_x509_crl(struct tg_span issuer_pem, struct tg_span issuer_key_pem
     return err;
 }
 
+enum tg_err tg_x509_crl_der(struct tg_span crl_pem, struct tg_buf *der)
+{
+    BIO *text = crl_pem.len > INT_MAX ? NULL : BIO_new_mem_buf(crl_pem.ptr, (int)crl_pem.len);
+    X509_CRL *crl = text == NULL ? NULL : PEM_read_bio_X509_CRL(text, NULL, NULL, NULL);
+    enum tg_err err = TG_ERR_INPUT;
+    if (crl != NULL) {
+        BIO *bio = BIO_new(BIO_s_mem());
+        err = bio != NULL && i2d_X509_CRL_bio(bio, crl) == 1 ? drain(bio, der) : TG_ERR_BUG;
+        BIO_free(bio);
+    }
+    tg_contexts_forget_errors();
+    X509_CRL_free(crl);
+    BIO_free(text);
+    return err;
+}
+
 /* Seconds since 1970 of a certificate's end. */
 static bool end_of(const X509 *certificate, int64_t *ret)
 {
@@ -315,5 +331,11 @@ enum tg_err tg_x509_fingerprint(struct tg_span pem, uint8_t ret[32], int64_t *no
     unsigned len = 0;
     bool fine = X509_digest(certificate, EVP_sha256(), ret, &len) == 1 && len == 32 && end_of(certificate, not_after_s);
     X509_free(certificate);
-    return fine ? TG_OK : TG_ERR_INPUT;
+    if (!fine) { /* an end that is no date */
+        tg_contexts_forget_errors();
+        tg_wipe(ret, 32);
+        *not_after_s = 0;
+        return TG_ERR_INPUT;
+    }
+    return TG_OK;
 }

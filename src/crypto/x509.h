@@ -34,6 +34,9 @@ TG_MUST_CHECK enum tg_err tg_x509_issue(const struct tg_certificate_wish *wish, 
 TG_MUST_CHECK enum tg_err tg_x509_crl(struct tg_span issuer_pem, struct tg_span issuer_key_pem, int64_t now_s,
                                       uint32_t days, struct tg_buf *crl);
 
+/* The DER of a CRL in PEM, as a distribution point must serve it (RFC 5280 4.2.1.13). */
+TG_MUST_CHECK enum tg_err tg_x509_crl_der(struct tg_span crl_pem, struct tg_buf *der);
+
 /* SHA-256 of the first certificate's DER in a PEM text; not_after_s in UTC seconds. */
 TG_MUST_CHECK enum tg_err tg_x509_fingerprint(struct tg_span pem, uint8_t ret[32], int64_t *not_after_s);
 

@@ -6,6 +6,7 @@ import subprocess
 import time
 
 import pytest
+from cryptography import x509
 
 
 def context(house, version=None, certificate=None):
@@ -98,3 +99,16 @@ def test_a_bound_partner_needs_its_certificate(house):
     assert pay_with(house, key, own).status == 201
     assert pay_with(house, key, stranger).status in (400, 401)
     assert pay_with(house, house.keys(), other).status == 201, "the tour's partner has none bound"
+
+
+def test_the_server_certificate_names_a_revocation_list_that_is_served(house):
+    certificate = x509.load_pem_x509_certificate((house.dir / "tls/server.pem").read_bytes())
+    point = certificate.extensions.get_extension_for_class(x509.CRLDistributionPoints).value[0].full_name[0].value
+    assert point == f"http://127.0.0.1:{house.status_port}/tollgate/crl"
+    client = http.client.HTTPConnection("127.0.0.1", house.status_port, timeout=5)
+    client.request("GET", "/tollgate/crl")
+    answer = client.getresponse()
+    assert (answer.status, answer.headers["Content-Type"]) == (200, "application/pkix-crl")
+    authority = x509.load_pem_x509_certificate((house.dir / "client/ca.pem").read_bytes())
+    assert x509.load_der_x509_crl(answer.read()).is_signature_valid(authority.public_key())
+    client.close()
