@@ -28,7 +28,7 @@ SUITES = ["sealer", "keeper", "refpay", "separation", "cli", "monitoring", "gate
 # A second time on a PostgreSQL server of their own, where its programs are installed.
 POSTGRES_SUITES = ["keeper", "story"]
 POSTGRES_UNIT = ["commit_test", "settle_test", "events_test", "setup_test", "store_test", "postgres_decide_test"]
-POSTGRES_UNIT_ONLY = ["postgres_test"] + [f"postgres_{name}_test" for name in (
+POSTGRES_UNIT_ONLY = ["move_test", "postgres_test"] + [f"postgres_{name}_test" for name in (
     "apply", "events", "link", "load", "rotate", "setup", "side")]
 
 

@@ -122,7 +122,7 @@ def check_beside(paths):
     known = set(paths)
     for path in paths:
         if re.match(r"src/(base|crypto|core|wire|store)/", path) and path.endswith(".c") \
-                and not path.endswith(("_test.c", "_bench.c", "/testkit.c")):
+                and not path.endswith(("_test.c", "_bench.c", "/testkit.c", "/main.c")):
             test = path[:-2] + "_test.c"
             if test not in known and not path.endswith("schema.c"):
                 yield f"{path}: no test stands beside it"

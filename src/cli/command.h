@@ -66,6 +66,9 @@ int tg_command_reload(struct tg_arguments *arguments);
 int tg_command_status(struct tg_arguments *arguments);
 int tg_command_doctor(struct tg_arguments *arguments);
 int tg_command_backup(struct tg_arguments *arguments);
+int tg_command_store_copy(struct tg_arguments *arguments);
+int tg_command_store_verify(struct tg_arguments *arguments);
+int tg_command_store_migrate(struct tg_arguments *arguments);
 int tg_command_restore(struct tg_arguments *arguments);
 int tg_command_explain(struct tg_arguments *arguments);
 int tg_command_partner_add(struct tg_arguments *arguments);
@@ -93,6 +96,8 @@ extern const struct tg_option tg_options_down[];
 extern const struct tg_option tg_options_status[];
 extern const struct tg_option tg_options_doctor[];
 extern const struct tg_option tg_options_backup[];
+extern const struct tg_option tg_options_store_move[];
+extern const struct tg_option tg_options_store_migrate[];
 extern const struct tg_option tg_options_restore[];
 extern const struct tg_option tg_options_explain[];
 extern const struct tg_option tg_options_list[]; /* --json, --instance, --partner */

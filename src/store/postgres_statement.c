@@ -174,6 +174,28 @@ static const char *const texts[TG_PG_STATEMENTS] = {
                      "tollgate_payment_limit ORDER BY partner, environment, currency",
     [TG_PG_CERTIFICATES] = "SELECT partner, sha256, not_after_us FROM tollgate_certificate ORDER BY partner, sha256",
     [TG_PG_ROUTES] = "SELECT route, sealed FROM tollgate_route ORDER BY route",
+
+    [TG_PG_MOVE_EMPTY] = "SELECT next_event, (SELECT count(*) FROM tollgate_claim)::int8 + (SELECT count(*) FROM "
+                         "tollgate_partner)::int8 FROM tollgate_state WHERE id = 1",
+    [TG_PG_MOVE_PARTNER] = "INSERT INTO tollgate_partner (id, name) VALUES ($1::int8, $2::bytea)",
+    [TG_PG_MOVE_CREDENTIAL] =
+        "INSERT INTO tollgate_credential (id, partner, environment, hash, prefix, operations, created_us, expires_us, "
+        "revoked_us) VALUES ($1::int8, $2::int8, $3::int4, $4::bytea, $5::bytea, $6::bytea, $7::int8, $8::int8, "
+        "$9::int8)",
+    [TG_PG_MOVE_CLAIM] = "INSERT INTO tollgate_claim (claim_key, ticket, request_id, instance, state, told, body) "
+                         "VALUES ($1::uuid, $2::int8, $3::uuid, 0, $4::int4, $5::int8, $6::bytea)",
+    [TG_PG_MOVE_EVENT] = "INSERT INTO tollgate_event (first, last, at_us, act, body) VALUES ($1::int8, $2::int8, "
+                         "$3::int8, $4::bool, $5::bytea)",
+    [TG_PG_MOVE_SEGMENT_NONE] = "DELETE FROM tollgate_segment",
+    [TG_PG_MOVE_SEGMENT] = "INSERT INTO tollgate_segment (number, opened_us, sealed_us, first_event, answers_end_us, "
+                           "purged) VALUES ($1::int8, $2::int8, $3::int8, $4::int8, $5::int8, $6::bool)",
+    [TG_PG_MOVE_STATE] = "UPDATE tollgate_state SET next_event = $1::int8, next_ticket = next_ticket + $1::int8, claims "
+                         "= $2::int8, unknown = $3::int8, events = $4::int8, setup_version = setup_version + 1 "
+                         "WHERE id = 1",
+    [TG_PG_MOVE_CLAIMS] =
+        "SELECT c.claim_key, c.ticket, c.state, c.told, c.body, s.upstream_status, s.caller_status, s.segment, "
+        "s.expires_us, s.sealed, s.ticket FROM tollgate_claim c LEFT JOIN tollgate_settlement s ON s.ticket = c.ticket "
+        "WHERE c.ticket > $1::int8 ORDER BY c.ticket LIMIT $2::int8",
 };
 
 const char *tg_pg_statement_text(enum tg_pg_statement statement)
