@@ -101,7 +101,7 @@ enum tg_err tg_form_number(struct tg_span text, int64_t max, int64_t *ret)
             return TG_ERR_INPUT;
         }
         int64_t digit = text.ptr[i] - '0';
-        if (number > (max - digit) / 10) {
+        if (digit > max || number > (max - digit) / 10) { /* below zero, the division would round up */
             return TG_ERR_LIMIT;
         }
         number = number * 10 + digit;

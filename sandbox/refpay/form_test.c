@@ -71,6 +71,8 @@ static void reads_numbers(void **state)
     assert_int_equal(tg_form_number(TG_SPAN("9223372036854775807"), INT64_MAX, &number), TG_OK);
     assert_true(number == INT64_MAX);
     assert_int_equal(tg_form_number(TG_SPAN("9223372036854775808"), INT64_MAX, &number), TG_ERR_LIMIT);
+    assert_int_equal(tg_form_number(TG_SPAN("5"), 1, &number), TG_ERR_LIMIT); /* a limit below one digit */
+    assert_int_equal(tg_form_number(TG_SPAN("1"), 1, &number), TG_OK);
     static const char *const broken[] = {"", "01", "-1", "+1", "1.0", "1e2", " 1", "1 "};
     for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++) {
         assert_int_equal(tg_form_number(tg_span_string(broken[i]), 99, &number), TG_ERR_INPUT);
