@@ -133,7 +133,8 @@ static void parameter_put(struct tg_buf *out, struct tg_span pointer)
             }
             continue;
         }
-        if (byte == '~' && i + 1 < pointer.len) {
+        /* Only these two are escapes; what else stands behind a '~' stays, it may be half a character. */
+        if (byte == '~' && i + 1 < pointer.len && (pointer.ptr[i + 1] == '0' || pointer.ptr[i + 1] == '1')) {
             i++;
             byte = pointer.ptr[i] == '1' ? '/' : '~';
         }

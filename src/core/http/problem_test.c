@@ -99,6 +99,8 @@ static void stripe_parameters_have_brackets(void **state)
     member_is(written(TG_PROBLEM_STRIPE, 152, TG_SPAN("/amount")), "/error/param", "amount");
     member_is(written(TG_PROBLEM_STRIPE, 152, TG_SPAN("/a/b/0")), "/error/param", "a[b][0]");
     member_is(written(TG_PROBLEM_STRIPE, 152, TG_SPAN("/a~1b/~0")), "/error/param", "a/b[~]");
+    /* No escape, and the half of a character behind it must not be lost. */
+    member_is(written(TG_PROBLEM_STRIPE, 152, TG_SPAN("/a~\xc3\xa9")), "/error/param", "a~\xc3\xa9");
     assert_null(tg_value_at(written(TG_PROBLEM_STRIPE, 152, TG_SPAN("")), TG_SPAN("/error/param")));
 }
 
