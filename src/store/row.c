@@ -41,9 +41,21 @@ static void put_text(struct tg_buf *out, struct tg_span text, size_t max)
     tg_buf_put(out, kept);
 }
 
-static struct tg_span take_text(struct tg_cursor *in)
+static struct tg_span take_text(struct tg_cursor *in, size_t max)
 {
-    return tg_cursor_span(in, tg_cursor_u16(in));
+    uint16_t len = tg_cursor_u16(in);
+    if (len > max)
+        in->bad = true;
+    return tg_cursor_span(in, len);
+}
+
+/* One form for each row: a byte that is neither 0 nor 1 was not written by us. */
+static bool take_flag(struct tg_cursor *in)
+{
+    uint8_t flag = tg_cursor_u8(in);
+    if (flag > 1)
+        in->bad = true;
+    return flag == 1;
 }
 
 static void write_head(struct tg_buf *out, const struct tg_verdict_row *row)
@@ -95,17 +107,22 @@ static void write_place(struct tg_buf *out, const struct tg_verdict_row *row)
 
 static void read_place(struct tg_cursor *in, struct tg_verdict_row *row)
 {
+    static const uint8_t zero[16];
     uint8_t *pseudonyms[4] = {row->payee, row->payer, row->instrument, row->address};
-    row->route = take_text(in);
-    row->operation = take_text(in);
-    row->method = take_text(in);
-    row->path_template = take_text(in);
+    row->route = take_text(in, TG_NAME_BYTES_MAX);
+    row->operation = take_text(in, TG_NAME_BYTES_MAX);
+    row->method = take_text(in, TG_ROW_METHOD_BYTES_MAX);
+    row->path_template = take_text(in, TG_TEMPLATE_BYTES_MAX);
     uint8_t mask = tg_cursor_u8(in);
     if (mask > 15)
         in->bad = true;
-    for (unsigned i = 0; i < 4; i++)
-        if ((mask >> i & 1u) != 0)
-            tg_cursor_copy(in, pseudonyms[i], 16);
+    for (unsigned i = 0; i < 4; i++) {
+        if ((mask >> i & 1u) == 0)
+            continue;
+        tg_cursor_copy(in, pseudonyms[i], 16);
+        if (memcmp(pseudonyms[i], zero, sizeof(zero)) == 0) /* said, and yet not: the writer leaves it out */
+            in->bad = true;
+    }
 }
 
 static void write_settle(struct tg_buf *out, const struct tg_row *row)
@@ -125,7 +142,7 @@ static void read_settle(struct tg_cursor *in, struct tg_row *row)
     row->caller_status = tg_cursor_u16(in);
     row->upstream_us = tg_cursor_u32(in);
     row->seal_segment = tg_cursor_u32(in);
-    row->has_answer = tg_cursor_u8(in) != 0;
+    row->has_answer = take_flag(in);
 }
 
 struct tg_row tg_row_admit(const struct tg_admit_work *work, enum tg_row_kind kind)
@@ -191,7 +208,7 @@ enum tg_err tg_row_read(enum tg_row_kind kind, uint64_t sequence, struct tg_span
     if ((parts & PART_PLACE) != 0)
         read_place(&in, &ret->verdict);
     if ((parts & PART_QUOTA) != 0) {
-        ret->has_quota = tg_cursor_u8(&in) != 0;
+        ret->has_quota = take_flag(&in);
         ret->quota_day = (int32_t)tg_cursor_u32(&in);
         ret->replaces = tg_cursor_u64(&in);
     }
@@ -202,8 +219,8 @@ enum tg_err tg_row_read(enum tg_row_kind kind, uint64_t sequence, struct tg_span
     if ((parts & PART_SETTLE) != 0)
         read_settle(&in, ret);
     if ((parts & PART_WORDS) != 0) {
-        ret->actor = take_text(&in);
-        ret->note = take_text(&in);
+        ret->actor = take_text(&in, TG_ROW_WORDS_BYTES_MAX);
+        ret->note = take_text(&in, TG_ROW_WORDS_BYTES_MAX);
     }
     return tg_cursor_done(&in) == TG_OK ? TG_OK : TG_ERR_CORRUPT;
 }

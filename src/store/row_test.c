@@ -69,8 +69,35 @@ static void test_claim_parts(void **state)
     assert_int_equal(tg_row_read((enum tg_row_kind)99, 5, tg_buf_span(&out), &read), TG_ERR_CORRUPT);
 }
 
+/* Bytes that would read as a row that is written otherwise: flags of 2, a pseudonym of zeroes, a name too long. */
+static void test_one_form(void **state)
+{
+    (void)state;
+    uint8_t bytes[TG_ROW_BYTES_MAX + 64];
+    struct tg_row row = full(TG_ROW_SETTLE), read;
+    struct tg_buf out = tg_buf(bytes, sizeof(bytes));
+    tg_row_write(&out, &row);
+    bytes[out.len - 1] = 2; /* has_answer */
+    assert_int_equal(tg_row_read(row.kind, 5, tg_buf_span(&out), &read), TG_ERR_CORRUPT);
+    row = full(TG_ROW_REFUSAL);
+    out = tg_buf(bytes, sizeof(bytes));
+    tg_row_write(&out, &row);
+    memset(bytes + out.len - 16, 0, 16); /* address */
+    assert_int_equal(tg_row_read(row.kind, 5, tg_buf_span(&out), &read), TG_ERR_CORRUPT);
+    row = full(TG_ROW_RESOLVE);
+    row.note = tg_span(NULL, 0);
+    out = tg_buf(bytes, sizeof(bytes));
+    tg_row_write(&out, &row);
+    out.len -= 2;
+    tg_buf_put_u16(&out, TG_ROW_WORDS_BYTES_MAX + 1);
+    memset(bytes + out.len, 'x', TG_ROW_WORDS_BYTES_MAX + 1);
+    out.len += TG_ROW_WORDS_BYTES_MAX + 1;
+    assert_int_equal(tg_row_read(row.kind, 5, tg_buf_span(&out), &read), TG_ERR_CORRUPT);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_claim_parts)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_claim_parts),
+                                       cmocka_unit_test(test_one_form)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
