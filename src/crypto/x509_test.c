@@ -108,6 +108,16 @@ static void test_crl(void **state)
     X509 *leaf = parse(&server.certificate);
     assert_non_null(crl);
     assert_int_equal(verify(root, leaf, crl, NOW_S), X509_V_OK);
+    uint8_t binary[TG_PEM_BYTES_MAX];
+    struct tg_buf der = tg_buf(binary, sizeof(binary));
+    assert_int_equal(tg_x509_crl_der(tg_buf_span(&text), &der), TG_OK);
+    const unsigned char *at = der.ptr;
+    X509_CRL *same = d2i_X509_CRL(NULL, &at, (long)der.len);
+    assert_non_null(same);
+    assert_int_equal(X509_CRL_cmp(crl, same), 0);
+    X509_CRL_free(same);
+    der = tg_buf(binary, sizeof(binary));
+    assert_int_equal(tg_x509_crl_der(tg_buf_span(&authority.certificate), &der), TG_ERR_INPUT);
     assert_int_equal(verify(root, leaf, crl, NOW_S + 31 * 86400), X509_V_ERR_CRL_HAS_EXPIRED);
     X509_free(leaf);
     X509_free(root);
@@ -134,6 +144,31 @@ static void test_fingerprint(void **state)
     assert_int_equal(tg_x509_fingerprint(TG_SPAN("-----BEGIN CERTIFICATE-----\nAAAA\n"), ours, &end_s), TG_ERR_INPUT);
     assert_int_equal(tg_x509_fingerprint((struct tg_span){NULL, 0}, ours, &end_s), TG_ERR_INPUT);
     assert_int_equal(ERR_peek_error(), 0);
+}
+
+/* A whole certificate whose end is no date: refused, and nothing of it is left in the output. */
+static void test_fingerprint_without_end(void **state)
+{
+    (void)state;
+    uint8_t ours[32];
+    static const uint8_t zero[32];
+    int64_t end_s = 1;
+    char *pem = NULL;
+    X509 *leaf = parse(&server.certificate);
+    ASN1_TIME *end = ASN1_STRING_type_new(V_ASN1_UTCTIME);
+    assert_int_equal(ASN1_STRING_set(end, "991399000000Z", 13), 1);
+    assert_int_equal(X509_set1_notAfter(leaf, end), 1);
+    assert_true(i2d_re_X509_tbs(leaf, NULL) > 0); /* else the old encoding is written */
+    BIO *bio = BIO_new(BIO_s_mem());
+    assert_int_equal(PEM_write_bio_X509(bio, leaf), 1);
+    long len = BIO_get_mem_data(bio, &pem);
+    assert_int_equal(tg_x509_fingerprint(tg_span(pem, (size_t)len), ours, &end_s), TG_ERR_INPUT);
+    assert_memory_equal(ours, zero, 32);
+    assert_int_equal(end_s, 0);
+    assert_int_equal(ERR_peek_error(), 0);
+    BIO_free(bio);
+    ASN1_STRING_free(end);
+    X509_free(leaf);
 }
 
 static void test_wishes_refused(void **state)
@@ -165,6 +200,7 @@ int main(void)
         cmocka_unit_test(test_chain),
         cmocka_unit_test(test_crl),
         cmocka_unit_test(test_fingerprint),
+        cmocka_unit_test(test_fingerprint_without_end),
         cmocka_unit_test(test_wishes_refused),
     };
     return cmocka_run_group_tests(tests, make_both, NULL);
