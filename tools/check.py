@@ -20,7 +20,8 @@ import lint  # noqa: E402
 from lib import postgres  # noqa: E402
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-FUZZ_SECONDS = 4
+FUZZ_SECONDS = 2  # for each of some thirty targets: a minute in all; `make fuzz` is for more
+PROGRESS_SECONDS = 15
 SANITIZE = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1"}
 # Run a second time on the sanitized build: the daemons whole, with what real links and kills do to them.
 SANITIZED_SUITES = ["sealer", "keeper", "refpay", "gate"]
@@ -106,18 +107,42 @@ def step_unit(tally, folder, server=None):
     tally.add(f"unit: {folder}{', PostgreSQL' if server else ''} ({len(programs)} programs)", passed, failed, skipped, time.time() - begin, shown)
 
 
+def watched(arguments, environment, log, timeout, name):
+    """Runs with its output in a file; says how far it is every few seconds."""
+    begin = said = time.time()
+    with open(log, "wb") as out:
+        process = subprocess.Popen(arguments, cwd=ROOT, env=dict(os.environ, **environment), stdout=out,
+                                   stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
+    while True:
+        try:
+            return process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            now = time.time()
+            if now - begin > timeout:
+                process.kill()
+                process.wait()
+                return 124
+            if now - said >= PROGRESS_SECONDS:
+                said = now
+                lines = [line for line in lint.read(log).split("\n") if line.startswith("#")] or ["starting"]
+                print(f"    {name}: {now - begin:.0f} s, {' '.join(lines[-1].split())}", flush=True)
+
+
 def step_fuzz(tally, folder, seconds, only=None):
-    programs = sorted(f for f in os.listdir(f"{ROOT}/{folder}") if f.endswith("_fuzz"))
-    for program in programs:
-        name = program[: -len("_fuzz")]
-        if only and name != only:
-            continue
+    """The outputs stay in fuzz-logs/ of the build, for tools/fuzz_evidence.py."""
+    names = sorted(f[: -len("_fuzz")] for f in os.listdir(f"{ROOT}/{folder}") if f.endswith("_fuzz"))
+    if only and only not in names:
+        tally.add(f"fuzz: {only}", 0, 1, 0, 0, f"no such target; there are {' '.join(names)}")
+    for name in [name for name in names if only in (None, name)]:
         begin = time.time()
-        fresh = f"{ROOT}/{folder}/found-{name}"
+        fresh, logs = f"{ROOT}/{folder}/found-{name}", f"{ROOT}/{folder}/fuzz-logs"
         os.makedirs(fresh, exist_ok=True)
-        status, output = command([f"{folder}/{program}", f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048",
-                                  "-max_len=65536", f"-artifact_prefix={folder}/", "-print_final_stats=1",
-                                  fresh, f"test/fuzz/corpus/{name}"], SANITIZE, seconds + 120)
+        os.makedirs(logs, exist_ok=True)
+        log = f"{logs}/{name}-{'check' if seconds == FUZZ_SECONDS else int(begin)}.log"
+        status = watched([f"{folder}/{name}_fuzz", f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048",
+                          "-max_len=65536", f"-artifact_prefix={folder}/{name}-", "-print_final_stats=1",
+                          fresh, f"test/fuzz/corpus/{name}"], SANITIZE, log, seconds + 120, name)
+        output = lint.read(log)
         runs = re.search(r"stat::number_of_executed_units:\s*(\d+)", output)
         tally.add(f"fuzz: {name} ({runs[1] if runs else 0} runs)", int(status == 0), int(status != 0), 0,
                   time.time() - begin, output[-3000:])
