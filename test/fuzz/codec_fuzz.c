@@ -87,7 +87,8 @@ static void check_hex(struct tg_span bytes)
     bool fine = bytes.len % 2 == 0;
     for (size_t i = 0; i < bytes.len; i++) {
         fine = fine && naive_hex(bytes.ptr[i]) < 16;
-        tg_fuzz_expect(tg_hex_digit(bytes.ptr[i]) == (naive_hex(bytes.ptr[i]) < 16 ? (int)naive_hex(bytes.ptr[i]) : -1));
+        tg_fuzz_expect(tg_hex_digit(bytes.ptr[i]) ==
+                       (naive_hex(bytes.ptr[i]) < 16 ? (int)naive_hex(bytes.ptr[i]) : -1));
     }
     tg_fuzz_expect((tg_hex_read(bytes, again, bytes.len / 2) == TG_OK) == fine);
     tg_buf_put_hex(&out, bytes);

@@ -43,10 +43,11 @@ static void check_children(const struct tg_value *ours, const json_t *theirs)
 
 static void check_same(const struct tg_value *ours, const json_t *theirs)
 {
-    static const json_type types[] = {JSON_NULL, JSON_FALSE, JSON_TRUE, JSON_INTEGER, JSON_STRING, JSON_ARRAY, JSON_OBJECT};
+    static const json_type types[] = {JSON_NULL,   JSON_FALSE, JSON_TRUE,  JSON_INTEGER,
+                                      JSON_STRING, JSON_ARRAY, JSON_OBJECT};
     if (ours->kind == TG_VALUE_NUMBER) {
-        bool whole = tg_span_find(ours->text, '.') == ours->text.len && tg_span_find(ours->text, 'e') == ours->text.len &&
-                     tg_span_find(ours->text, 'E') == ours->text.len;
+        bool whole = tg_span_find(ours->text, '.') == ours->text.len &&
+                     tg_span_find(ours->text, 'e') == ours->text.len && tg_span_find(ours->text, 'E') == ours->text.len;
         tg_fuzz_expect(whole ? json_is_integer(theirs) : json_is_real(theirs));
         return;
     }

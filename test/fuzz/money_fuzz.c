@@ -61,8 +61,7 @@ static void check_currency(struct tg_span text)
         tg_fuzz_expect(code[0] == '\0');
         return;
     }
-    tg_fuzz_expect(text.len == 3 && exponent <= 4 && strlen(code) == 3 &&
-                   tg_span_equal_nocase(text, tg_span(code, 3)));
+    tg_fuzz_expect(text.len == 3 && exponent <= 4 && strlen(code) == 3 && tg_span_equal_nocase(text, tg_span(code, 3)));
     tg_fuzz_expect(tg_currency_find(tg_span(code, 3), again, &exponent_again) == TG_OK && strcmp(code, again) == 0 &&
                    exponent == exponent_again);
 }
@@ -76,7 +75,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     tg_fuzz_expect(minor == naive_minor(text, &expected) && amount == (minor ? (int64_t)expected : 0));
     for (uint8_t exponent = 0; exponent < 6; exponent++) {
         bool decimal = tg_amount_decimal_parse(text, exponent, &amount) == TG_OK;
-        tg_fuzz_expect(decimal == naive_decimal(text, exponent, &expected) && amount == (decimal ? (int64_t)expected : 0));
+        tg_fuzz_expect(decimal == naive_decimal(text, exponent, &expected) &&
+                       amount == (decimal ? (int64_t)expected : 0));
         if (decimal) {
             check_written(amount, exponent);
         }
