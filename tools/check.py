@@ -27,7 +27,7 @@ SANITIZE = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0", "UBSAN_OPTIONS": 
 SANITIZED_SUITES = ["sealer", "keeper", "refpay", "gate"]
 SUITES = ["sealer", "keeper", "refpay", "separation", "cli", "monitoring", "gate", "packages", "stripe", "story", "sim", "fault"]
 # A second time on a PostgreSQL server of their own, where its programs are installed.
-POSTGRES_SUITES = ["keeper", "story"]
+POSTGRES_SUITES = ["keeper", "story", "fault"]
 POSTGRES_UNIT = ["commit_test", "settle_test", "events_test", "setup_test", "store_test", "postgres_decide_test"]
 POSTGRES_UNIT_ONLY = ["move_test", "postgres_test"] + [f"postgres_{name}_test" for name in (
     "apply", "events", "link", "load", "rotate", "setup", "side")]

@@ -126,11 +126,9 @@ static uint32_t wanted(void *user)
 static void changed(void *user)
 {
     struct tg_keeper *keeper = user;
-    if (keeper->sealer.ready && keeper->segment != keeper->segment_wanted) {
-        /* A link is ready only when this key is made; while it lives, take_made says so. */
-        if (keeper->sealer_was_away) {
-            keeper->segment = keeper->segment_wanted;
-        }
+    if (keeper->sealer.ready && keeper->sealer_was_away) {
+        /* The key that it asked for is made. One that came to be wanted since is not: the tick asks for it. */
+        keeper->segment = keeper->sealer.made;
     }
     keeper->sealer_was_away = !keeper->sealer.ready;
     tg_batch_pump(keeper);

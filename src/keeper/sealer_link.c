@@ -214,8 +214,8 @@ void tg_sealer_connected(struct tg_sealer_link *sealer, bool connected)
     }
     sealer->connected = true;
     sealer->port->timer(sealer, 0);
-    struct tg_seal_work make = {.operation = TG_SEAL_KEY_MAKE,
-                                .key = TG_SEAL_KEY_SEGMENT + sealer->segment(sealer->user)};
+    sealer->made = sealer->segment(sealer->user);
+    struct tg_seal_work make = {.operation = TG_SEAL_KEY_MAKE, .key = TG_SEAL_KEY_SEGMENT + sealer->made};
     tg_sealer_begin(sealer);
     struct tg_seal_work guard = {.operation = TG_SEAL_GUARD};
     tg_sealer_add(sealer, &make, take_segment_key, sealer);

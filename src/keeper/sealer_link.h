@@ -62,6 +62,7 @@ struct tg_sealer_link {
     bool open; /* the port connects, or is connected */
     bool connected;
     bool ready;
+    uint32_t made; /* the segment whose key this connection asked for first: there when it is ready */
     bool asked;   /* a frame is on its way */
     bool writing; /* its bytes are still ours */
     bool ending;

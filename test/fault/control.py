@@ -28,6 +28,8 @@ class Control:
         self.file = open(self.path, "r+b")
         self.map = mmap.mmap(self.file.fileno(), 4096)
         self.page = memoryview(self.map)
+        # From its first write on, or what a sync has covered since would be taken back as well.
+        struct.pack_into("<I", self.page, self._slot("keeper") + 8, 1)
 
     def close(self):
         self.page.release()
@@ -43,7 +45,6 @@ class Control:
     def clear(self):
         """No rule holds any more; clocks stay as they are."""
         for program in PROGRAMS:
-            struct.pack_into("<I", self.page, self._slot(program) + 8, 0)
             for number in range(RULES):
                 struct.pack_into("<I", self.page, self._rule(program, number), 0)
 
@@ -56,8 +57,6 @@ class Control:
             at = self._rule(program, number)
             if struct.unpack_from("<I", self.page, at)[0] == 0:
                 struct.pack_into("<IIIqqQq", self.page, at + 4, ON[on], DO[act], error, nth, count, parameter, 0)
-                if act.endswith("_lose") or act == "lie":
-                    struct.pack_into("<I", self.page, self._slot(program) + 8, 1)
                 struct.pack_into("<I", self.page, at, 1)
                 return number
         raise AssertionError(f"{program}: more than {RULES} rules")

@@ -57,9 +57,12 @@ class Bench:
         return found
 
     def abandon(self):
+        """After a failure the folder stays, to be looked at."""
         house, self.house = self.house, None
         if house is not None:
+            print(f"    kept: {house.folder}", flush=True)
             try:
+                house.keep = True
                 house.close()
             except Exception as error:  # it failed already: how it ends is shown, not judged
                 print(f"    (closing: {str(error)[:300]})", flush=True)
@@ -76,6 +79,7 @@ class Bench:
         self.open()
         found, fired, calls = [], set(), []
         try:
+            self.house.quiet()
             self.narrow(plan)
             calls, fired = self.house.play(plan)
             self.calls = calls
@@ -113,7 +117,7 @@ def run_seeds(seeds, results=None, quiet=False, told=False):
     bench, rows = Bench(), []
     try:
         for seed in seeds:
-            plan = schedule(seed)
+            plan = schedule(seed, STORE)
             result = bench.run(plan)
             rows.append(result)
             if told:
@@ -128,7 +132,7 @@ def run_seeds(seeds, results=None, quiet=False, told=False):
         late = bench.close()
     if late:
         rows[-1]["found"] += late
-        show(rows[-1], schedule(rows[-1]["seed"]))
+        show(rows[-1], schedule(rows[-1]["seed"], STORE))
     return rows
 
 
@@ -144,7 +148,7 @@ def main():
         evidence.write(options.results, ROOT / "doc/evidence/faults.md")
         return 0
     if options.seed is not None:
-        print(json.dumps(schedule(options.seed), indent=1))
+        print(json.dumps(schedule(options.seed, STORE), indent=1))
         rows = run_seeds([options.seed], told=True)
     else:
         rows = run_seeds(range(options.first, options.first + options.seeds), options.results)

@@ -53,7 +53,7 @@ struct rule {
 
 struct slot {
     _Atomic int64_t clock_us; /* added to the wall clock */
-    _Atomic uint32_t remember; /* unsynced writes are remembered: a rule may lose them */
+    _Atomic uint32_t remember; /* unsynced writes are remembered, from the beginning: a rule may lose them */
     uint32_t unused;
     struct rule rules[RULES];
 };
@@ -146,10 +146,12 @@ static void take_back(const struct undo *undo)
     }
 }
 
-/* Ends the memory of one file (fd), or of all (-1); `lose`: the writes whose bit says so are taken back first. */
+/*
+ * Ends the memory of one file (fd), or of all (-1); `lose`: the writes whose bit says so are taken back first.
+ * Call with the lock held.
+ */
 static void forget(int fd, bool lose, uint64_t bits)
 {
-    pthread_mutex_lock(&undo_lock);
     struct undo **at = &undos;
     for (unsigned i = 0; *at != NULL;) {
         struct undo *undo = *at;
@@ -164,7 +166,6 @@ static void forget(int fd, bool lose, uint64_t bits)
         undo_bytes -= undo->old_len;
         free(undo);
     }
-    pthread_mutex_unlock(&undo_lock);
 }
 
 /* ---- rules ---- */
@@ -225,6 +226,7 @@ static bool fails(struct rule *rule, size_t *ret_len)
         stall(rule->parameter);
         return false;
     case DO_KILL_LOSE:
+        pthread_mutex_lock(&undo_lock); /* for good: no other thread writes behind the end */
         forget(-1, true, rule->parameter);
         end();
     case DO_KILL:
@@ -280,16 +282,26 @@ static int sync_file(long number, int fd)
         return -1;
     }
     if (rule != NULL && rule->act == DO_ERROR_LOSE) {
+        pthread_mutex_lock(&undo_lock);
         forget(fd, true, rule->parameter);
+        pthread_mutex_unlock(&undo_lock);
         errno = (int)rule->error;
         return -1;
     }
     if (rule != NULL && rule->act == DO_LIE) {
         return 0; /* a disk that says so and does not: the bench must see what comes of it */
     }
-    int done = (int)syscall(number, fd);
-    if (done == 0 && mine != NULL && atomic_load(&mine->remember) != 0) {
-        forget(fd, false, 0);
+    int done;
+    if (mine != NULL && atomic_load(&mine->remember) != 0) {
+        /* With the lock, or a write that comes while it syncs would count as covered. */
+        pthread_mutex_lock(&undo_lock);
+        done = (int)syscall(number, fd);
+        if (done == 0) {
+            forget(fd, false, 0);
+        }
+        pthread_mutex_unlock(&undo_lock);
+    } else {
+        done = (int)syscall(number, fd);
     }
     after(rule);
     return done;

@@ -126,7 +126,14 @@ FAULTS = [(kill_at_step, 8), (kill_at_moment, 3), (failed_write, 2), (short_writ
           (upstream, 5), (leavers, 1)]
 
 
-def schedule(seed):
+def server(draw):
+    """What a database server does to its keeper: it dies as by a crash, it is restarted, it ends a session mid-batch."""
+    kind = draw.choice(["killed", "restarted", "session cut", "session cut"])
+    return [{"name": f"PostgreSQL {kind}", "kind": "server", "how": kind, "at_s": draw.uniform(0.02, 0.4),
+             "times": draw.randrange(1, 5) if kind == "session cut" else 1}]
+
+
+def schedule(seed, store="sqlite"):
     draw = Draw(f"fault bench {seed}")
     callers, payments = draw.randrange(3, 11), draw.randrange(2, 5)
     draw.payments = callers * payments
@@ -137,6 +144,10 @@ def schedule(seed):
         if maker not in chosen or maker in (kill_at_step, upstream):
             faults += maker(draw)
         chosen.add(maker)
+    if store == "postgres":
+        # Of their own draw, so that the rest of a seed is the same on both stores.
+        more = Draw(f"fault bench {seed} postgres")
+        faults += server(more) if more.random() < 0.5 else []
     return {
         "seed": seed,
         "callers": callers,

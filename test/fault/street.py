@@ -19,7 +19,7 @@ import threading
 import time
 import uuid
 
-from lib import story
+from lib import postgres, story
 from lib.frames import Operator
 
 from control import Control, PROGRAMS
@@ -42,7 +42,7 @@ class Street(story.Instance):
         assert count == 1, "nginx.conf has no proxy_read_timeout"
         conf.write_text(text)
         self.steps_us = {program: 0 for program in PROGRAMS}
-        self.books = {}
+        self.books, self.keep = {}, False
 
     def up(self):
         environment = dict(os.environ, LD_PRELOAD=str(story.BUILD / "test/fault/tollgate_fault.so"),
@@ -186,7 +186,7 @@ class Street(story.Instance):
             elif fault["kind"] == "upstream":
                 self.ask_refpay(command="fault", kind=fault["fault"], count=fault["count"], delay_ms=fault["delay_ms"])
                 fired.add(fault["name"])
-            elif fault["kind"] in ("kill", "clock"):
+            elif fault["kind"] in ("kill", "clock", "server"):
                 timeline.append((fault["at_s"], fault["kind"], fault))
                 fired.add(fault["name"])
             else:
@@ -200,11 +200,25 @@ class Street(story.Instance):
             elif what == "clock":
                 for program in fault["programs"]:
                     self.step(program, fault["step_us"])
+            elif what == "server":
+                self.hurt_server(fault)
             else:
                 self.strike(fault["program"])
         callers_done.wait(WAIT_S)
         fired.update(fault["name"] for fault, number in rules if self.control.fired(fault["program"], number))
         self.control.clear()
+
+    @staticmethod
+    def hurt_server(fault):
+        server = postgres.shared()
+        if fault["how"] == "session cut":
+            for _ in range(fault["times"]):
+                server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname LIKE 't%' AND "
+                           "pid <> pg_backend_pid()")
+                time.sleep(0.05)
+            return
+        server.stop(signal.SIGQUIT if fault["how"] == "killed" else signal.SIGINT)
+        server.start()
 
     def strike(self, program):
         try:
@@ -263,7 +277,12 @@ class Street(story.Instance):
         self.control.clear()
         for program in PROGRAMS:
             self.step(program, 0)
+        kept = os.environ.get("TOLLGATE_KEEP")
         try:
+            if self.keep:
+                os.environ["TOLLGATE_KEEP"] = "1"
             super().close()
         finally:
             self.control.close()
+            if self.keep and kept is None:
+                del os.environ["TOLLGATE_KEEP"]

@@ -90,6 +90,11 @@ static uint8_t do_work(const struct tg_seal_work *work, struct tg_buf *out)
         return TG_SEAL_DONE;
     }
     if (!has_key(work->key)) {
+        if (work->operation == TG_SEAL_SEAL) {
+            world_broken("an answer is to be sealed under the key of segment %u, which is %s",
+                         work->key - TG_SEAL_KEY_SEGMENT,
+                         segments[work->key - TG_SEAL_KEY_SEGMENT] == 0 ? "not made" : "destroyed");
+        }
         return TG_SEAL_NO_KEY;
     }
     switch (work->operation) {
