@@ -151,6 +151,8 @@ static void child_become(const struct passwd *user)
     }
 }
 
+#define CHILD_PROGRAM_FD 3 /* the first one behind input, output and errors */
+
 static void child_output(int fd)
 {
     int nothing = open("/dev/null", O_RDONLY);
@@ -161,7 +163,11 @@ static void child_output(int fd)
     if (fd >= 0 && (dup2(fd, STDOUT_FILENO) < 0 || dup2(fd, STDERR_FILENO) < 0)) {
         _exit(126);
     }
-    (void)close_range(3, ~0u, 0);
+}
+
+static void child_close(int from)
+{
+    (void)close_range((unsigned)from, ~0u, 0);
 }
 
 pid_t tg_program_start(const struct tg_program_line *line, const char *output, const char *user)
@@ -196,13 +202,24 @@ pid_t tg_program_start(const struct tg_program_line *line, const char *output, c
 
         memcpy(words, line->words, sizeof(words));
         environment_take(environment);
+        /* Another user may not be able to walk to the program (a checkout in root's home): it is found before the change. */
+        int program = entry == NULL ? -1 : open(line->path, O_PATH | O_CLOEXEC);
+
         /* Services need no set-uid program; nginx's workers have no other way to be told. */
         if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
             _exit(126);
         }
         child_become(entry);
         child_output(fd);
-        (void)execve(line->path, words, environment);
+        if (program > CHILD_PROGRAM_FD && dup3(program, CHILD_PROGRAM_FD, O_CLOEXEC) < 0) {
+            _exit(126);
+        }
+        child_close(program >= 0 ? CHILD_PROGRAM_FD + 1 : CHILD_PROGRAM_FD);
+        if (program >= 0) {
+            (void)execveat(CHILD_PROGRAM_FD, "", words, environment, AT_EMPTY_PATH);
+        } else {
+            (void)execve(line->path, words, environment);
+        }
         _exit(127);
     }
     if (fd >= 0) {
@@ -231,6 +248,7 @@ int tg_program_run(const struct tg_program_line *line, struct tg_buf *output)
         memcpy(words, line->words, sizeof(words));
         child_become(NULL);
         child_output(pipes[1]);
+        child_close(CHILD_PROGRAM_FD);
         (void)execv(line->path, words);
         _exit(127);
     }
