@@ -59,12 +59,17 @@ def lived(street):
 @pytest.mark.parametrize("act", ["kill", "kill_lose", "error_lose"])
 def test_settle_is_asked_again_on_the_new_link(street, act):
     """The keeper dies at the fsync of the settlement while the gate holds the answer: the caller gets it nevertheless."""
-    before = lived(street)
-    call = street.new_call(4200)
-    street.control.arm("keeper", "sync", act, nth=2, parameter=2**64 - 1)
-    street.pay_carefully(call, 0.05)
-    assert street.pid("keeper") != before
-    assert [(one["status"], one["replayed"]) for one in call["told"]] == [(201, False)], call
+    for _ in range(4):  # a checkpoint's own fsync may come between: then the death falls on the admission
+        before = lived(street)
+        call = street.new_call(4200)
+        street.control.arm("keeper", "sync", act, nth=2, parameter=2**64 - 1)
+        street.pay_carefully(call, 0.05)
+        assert street.pid("keeper") != before
+        told = [(one["status"], one["replayed"]) for one in call["told"]]
+        if told[0][0] != 503:
+            break
+        assert told[-1] == (201, False), told
+    assert told == [(201, False)], told
     found, record = judge(street, [call])
     assert not found, found
     assert record.requests[call["told"][0]["request"]]["state"] == "final"
