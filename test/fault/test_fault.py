@@ -83,7 +83,7 @@ def test_a_failed_fsync_ends_the_keeper_and_only_what_is_durable_counts(street):
     street.control.arm("keeper", "sync", "error_lose", nth=1, parameter=2**64 - 1)
     street.pay_carefully(call, 0.2)
     assert street.pid("keeper") != before
-    assert call["told"][-1]["status"] == 201 and not call["told"][-1]["replayed"], call
+    assert call["told"][-1]["status"] == 201 and not call["told"][-1]["replayed"], call["told"]
     found, record = judge(street, [call])
     assert not found, found
     died = [line for line in (street.dir / "log/keeper.log").read_text().splitlines() if '"store_failed"' in line]
