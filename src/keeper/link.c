@@ -121,8 +121,8 @@ static void read_frames(struct tg_link *link)
     while (!link->paused && !link->closing) {
         struct tg_frame frame;
         size_t used;
-        enum tg_err err = tg_frame_read((enum tg_role)link->role, tg_span(link->in + at, link->in_len - at), &frame,
-                                        &used);
+        enum tg_err err =
+            tg_frame_read((enum tg_role)link->role, tg_span(link->in + at, link->in_len - at), &frame, &used);
         if (err == TG_ERR_ROOM) {
             need = used;
             break;

@@ -76,7 +76,7 @@ static enum tg_link_sent send_pipe(struct tg_link *link, struct tg_span bytes)
     uv_buf_t rest = uv_buf_init(all.base + done, (unsigned)(bytes.len - done));
     pipe->write.data = link;
     return uv_write(&pipe->write, (uv_stream_t *)&pipe->pipe, &rest, 1, on_written) == 0 ? TG_LINK_SENDING
-                                                                                        : TG_LINK_NOT_SENT;
+                                                                                         : TG_LINK_NOT_SENT;
 }
 
 static const struct tg_link_port port = {close_pipe, listen_pipe, send_pipe};

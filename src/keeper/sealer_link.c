@@ -53,8 +53,8 @@ static void lose_asks(struct tg_sealer_link *sealer, int64_t now_us, bool all)
     struct tg_sealer_ask *lost = NULL;
     while (ask != NULL) {
         struct tg_sealer_ask *next = ask->next;
-        bool waits = now_us == 0 ? ask->patient_until_us != 0
-                                 : ask->patient_until_us == 0 || ask->patient_until_us > now_us;
+        bool waits =
+            now_us == 0 ? ask->patient_until_us != 0 : ask->patient_until_us == 0 || ask->patient_until_us > now_us;
         if (waits && !all) {
             ask->next = NULL;
             *sealer->asks_tail = ask;
@@ -282,8 +282,7 @@ void tg_sealer_begin(struct tg_sealer_link *sealer)
         struct tg_seal_work work = {ask->operation, ask->key, tg_span(ask->bytes, ask->aad_len),
                                     tg_span(ask->bytes + ask->aad_len, ask->input_len)};
         size_t size = tg_seal_work_size(&work);
-        if (sealer->sink_count > 0 &&
-            (sealer->out.len + size > ASKS_BYTES_MAX || !tg_sealer_room(sealer, 1, size))) {
+        if (sealer->sink_count > 0 && (sealer->out.len + size > ASKS_BYTES_MAX || !tg_sealer_room(sealer, 1, size))) {
             break;
         }
         tg_sealer_add(sealer, &work, ask->sink.take, ask->sink.user);
@@ -335,8 +334,11 @@ void tg_sealer_ask(struct tg_sealer_link *sealer, const struct tg_seal_work *wor
         take(user, TG_SEALER_LOST, tg_span(NULL, 0));
         return;
     }
-    *ask = (struct tg_sealer_ask){.sink = {take, user}, .patient_until_us = patient_until_us,
-                                  .operation = work->operation, .key = work->key, .aad_len = work->aad.len,
+    *ask = (struct tg_sealer_ask){.sink = {take, user},
+                                  .patient_until_us = patient_until_us,
+                                  .operation = work->operation,
+                                  .key = work->key,
+                                  .aad_len = work->aad.len,
                                   .input_len = work->input.len};
     if (work->aad.len > 0) {
         memcpy(ask->bytes, work->aad.ptr, work->aad.len);

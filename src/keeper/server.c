@@ -54,8 +54,8 @@ static void on_gate(uv_stream_t *server, int status)
 static void on_admin(uv_stream_t *server, int status)
 {
     struct tg_keeper *keeper = server->data;
-    struct tg_link *link = status == 0 ? tg_link_accept(keeper, server, TG_ROLE_ADMIN, keeper->options.admin_uid)
-                                       : NULL;
+    struct tg_link *link =
+        status == 0 ? tg_link_accept(keeper, server, TG_ROLE_ADMIN, keeper->options.admin_uid) : NULL;
     if (link != NULL) {
         link->on_frame = tg_admin_frame;
     }

@@ -37,8 +37,16 @@
 #define KILLED_STATUS 137
 
 enum { ON_WRITE = 1, ON_SYNC = 2, ON_SEND = 4, ON_RECEIVE = 8 };
-enum { DO_ERROR = 1, DO_SHORT = 2, DO_STALL = 3, DO_KILL = 4, DO_KILL_AFTER = 5, DO_ERROR_LOSE = 6, DO_KILL_LOSE = 7,
-       DO_LIE = 8 };
+enum {
+    DO_ERROR = 1,
+    DO_SHORT = 2,
+    DO_STALL = 3,
+    DO_KILL = 4,
+    DO_KILL_AFTER = 5,
+    DO_ERROR_LOSE = 6,
+    DO_KILL_LOSE = 7,
+    DO_LIE = 8
+};
 
 struct rule {
     _Atomic uint32_t active;
@@ -52,7 +60,7 @@ struct rule {
 };
 
 struct slot {
-    _Atomic int64_t clock_us; /* added to the wall clock */
+    _Atomic int64_t clock_us;  /* added to the wall clock */
     _Atomic uint32_t remember; /* unsynced writes are remembered, from the beginning: a rule may lose them */
     uint32_t unused;
     struct rule rules[RULES];

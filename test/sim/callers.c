@@ -18,7 +18,8 @@
 #define AMOUNT_MAX 90000
 
 /* One try: where it is held, and what the upstream will do. */
-struct try {
+struct
+try {
     uint32_t gate;
     uint16_t slot;
     uint64_t use;
@@ -134,8 +135,11 @@ void caller_settle(uint32_t request, uint8_t outcome, struct tg_settle *ret)
     static uint8_t room[MODEL_ANSWER_BYTES_MAX];
     const struct model_request *one = &model_requests[request];
     uint16_t status = outcome != TG_OUTCOME_FINAL ? 0 : (uint16_t)(tries[request].declined ? 402 : 201);
-    *ret = (struct tg_settle){.flags = TG_FLAG_MONEY_MOVING, .outcome = outcome, .upstream_status = status,
-                              .caller_status = status, .ticket = outcome == TG_OUTCOME_NOT_SENT ? 0 : one->ticket};
+    *ret = (struct tg_settle){.flags = TG_FLAG_MONEY_MOVING,
+                              .outcome = outcome,
+                              .upstream_status = status,
+                              .caller_status = status,
+                              .ticket = outcome == TG_OUTCOME_NOT_SENT ? 0 : one->ticket};
     if (outcome == TG_OUTCOME_FINAL) {
         ret->answer = model_answer(request, room);
     } else {

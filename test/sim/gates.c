@@ -319,8 +319,8 @@ static void connect_gate(void *who, uint64_t what)
     if (gate->link != NULL) {
         return;
     }
-    struct tg_link *link = host_keeper == NULL ? NULL
-                                               : tg_link_make(host_keeper, sizeof(struct sim_link), TG_ROLE_GATE, &port);
+    struct tg_link *link =
+        host_keeper == NULL ? NULL : tg_link_make(host_keeper, sizeof(struct sim_link), TG_ROLE_GATE, &port);
     if (link == NULL) {
         world_plan(world_between(5 * MS, 30 * MS), connect_gate, NULL, what);
         return;

@@ -101,10 +101,16 @@ static void describe(void)
     route.sealed = sealer_seal(TG_SEAL_KEY_CREDENTIAL, TG_SPAN("main"), TG_SPAN("the upstream's secret"), &out);
     for (uint32_t i = 0; i < HOST_PARTNERS; i++) {
         partners[i] = (struct tg_partner){.id = i + 1, .name = {'p', (char)('a' + i)}};
-        credentials[i] = (struct tg_credential){.id = i + 1, .partner = i + 1, .environment = TG_ENVIRONMENT_TEST,
-                                                .hash = {(uint8_t)(i + 1)}, .operations = "*"};
-        limits[i] = (struct tg_limit){.partner = i + 1, .environment = TG_ENVIRONMENT_TEST, .currency = "EUR",
-                                      .payment_minor_max = PAYMENT_MINOR_MAX, .day_minor_max = options.day_minor[i]};
+        credentials[i] = (struct tg_credential){.id = i + 1,
+                                                .partner = i + 1,
+                                                .environment = TG_ENVIRONMENT_TEST,
+                                                .hash = {(uint8_t)(i + 1)},
+                                                .operations = "*"};
+        limits[i] = (struct tg_limit){.partner = i + 1,
+                                      .environment = TG_ENVIRONMENT_TEST,
+                                      .currency = "EUR",
+                                      .payment_minor_max = PAYMENT_MINOR_MAX,
+                                      .day_minor_max = options.day_minor[i]};
         model_limit(i + 1, options.day_minor[i]);
     }
 }
@@ -246,8 +252,13 @@ static void start(void *who, uint64_t what)
 void host_begin(const struct host_options *wish)
 {
     options = *wish;
-    backend = (struct tg_store_backend){.commit = commit, .segment = segment, .rotate = rotate, .purged = purged,
-                                        .count = count, .setup_read = setup_read, .act = act};
+    backend = (struct tg_store_backend){.commit = commit,
+                                        .segment = segment,
+                                        .rotate = rotate,
+                                        .purged = purged,
+                                        .count = count,
+                                        .setup_read = setup_read,
+                                        .act = act};
     store.head.backend = &backend;
     describe();
     open_store();
@@ -332,8 +343,7 @@ void host_compare(void)
 {
     struct tg_store_counts counts;
     tg_store_count(store.inner, &counts);
-    if (counts.claims_in_flight + counts.claims_unknown != model_open() ||
-        counts.claims_unknown != model_open_lost()) {
+    if (counts.claims_in_flight + counts.claims_unknown != model_open() || counts.claims_unknown != model_open_lost()) {
         world_broken("the store has %llu in flight and %llu unknown, the model %zu and %zu",
                      (unsigned long long)counts.claims_in_flight, (unsigned long long)counts.claims_unknown,
                      model_open() - model_open_lost(), model_open_lost());

@@ -15,7 +15,7 @@
 struct host_options {
     const char *folder; /* NULL: the store in memory; else SQLite there */
     int64_t day_minor[HOST_PARTNERS];
-    bool lies;          /* now and then the store says durable of what is not: the referee must see it */
+    bool lies; /* now and then the store says durable of what is not: the referee must see it */
 };
 
 /* NULL while it is down. */

@@ -132,9 +132,14 @@ static void take(struct memory_store *store, struct tg_admit_work *work, struct 
     store->open = sim_grow(store->open, store->open_count, sizeof(*store->open));
     uint32_t at = (uint32_t)store->claim_count++;
     struct claim *claim = &store->claims[at];
-    *claim = (struct claim){.owner = work->owner, .at_us = work->row.at_us, .life_end_us = work->expires_us,
-                            .partner = work->row.partner, .day = work->quota_day, .has_quota = has_quota,
-                            .amount = work->row.amount_minor, .open_at = (uint32_t)store->open_count};
+    *claim = (struct claim){.owner = work->owner,
+                            .at_us = work->row.at_us,
+                            .life_end_us = work->expires_us,
+                            .partner = work->row.partner,
+                            .day = work->quota_day,
+                            .has_quota = has_quota,
+                            .amount = work->row.amount_minor,
+                            .open_at = (uint32_t)store->open_count};
     memcpy(claim->key, work->claim_key, sizeof(claim->key));
     memcpy(claim->known.request_id, work->row.request_id, sizeof(claim->known.request_id));
     memcpy(claim->known.fingerprint, work->fingerprint, sizeof(claim->known.fingerprint));
@@ -316,8 +321,10 @@ static bool checkpoint(struct tg_store *base)
 static void count(const struct tg_store *base, struct tg_store_counts *ret)
 {
     const struct memory_store *store = of_const(base);
-    *ret = (struct tg_store_counts){.claims_live = store->claim_count, .claims_in_flight = store->in_flight,
-                                    .claims_unknown = store->open_count - store->in_flight, .events = store->events,
+    *ret = (struct tg_store_counts){.claims_live = store->claim_count,
+                                    .claims_in_flight = store->in_flight,
+                                    .claims_unknown = store->open_count - store->in_flight,
+                                    .events = store->events,
                                     .segments = store->segment_count};
 }
 
@@ -383,9 +390,18 @@ static void close_store(struct tg_store *base)
 }
 
 static const struct tg_store_backend backend = {
-    .close = close_store, .commit = commit, .segment = segment_now, .rotate = rotate, .purged = purged,
-    .checkpoint = checkpoint, .count = count, .unknowns = unknowns, .events = events, .last_event = last_event,
-    .setup_read = setup_read, .act = act,
+    .close = close_store,
+    .commit = commit,
+    .segment = segment_now,
+    .rotate = rotate,
+    .purged = purged,
+    .checkpoint = checkpoint,
+    .count = count,
+    .unknowns = unknowns,
+    .events = events,
+    .last_event = last_event,
+    .setup_read = setup_read,
+    .act = act,
 };
 
 struct tg_store *memory_store_open(const struct memory_store_options *options, int64_t now_us)

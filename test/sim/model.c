@@ -145,8 +145,7 @@ static void legal(bool is, const char *what, const struct model_request *request
 {
     if (!is) {
         const struct model_payment *payment = &model_payments[request->payment];
-        const struct model_request *holder =
-            payment->holder == SIM_NONE ? NULL : &model_requests[payment->holder];
+        const struct model_request *holder = payment->holder == SIM_NONE ? NULL : &model_requests[payment->holder];
         world_broken("%s is not legal: holder %s, its state %d, lost %d, outcome %d", what,
                      holder == NULL ? "none" : (holder == request ? "itself" : "another"),
                      holder == NULL ? 0 : (int)holder->state, holder != NULL && holder->lost,
@@ -262,7 +261,7 @@ static void judge_settle(const struct tg_settle_work *work)
     model_counts.settles++;
     if (request->state != MODEL_OPEN) {
         bool fits = request->state == MODEL_NEW ? work->result == TG_ERR_ABSENT
-                    : request->replaced        ? work->result != TG_ERR_INPUT
+                    : request->replaced         ? work->result != TG_ERR_INPUT
                     : request->outcome == work->outcome
                         ? work->result == TG_OK || (request->state == MODEL_RELEASED && work->result != TG_ERR_INPUT)
                         : work->result == TG_ERR_DENIED || (work->ticket == 0 && work->result == TG_ERR_ABSENT);

@@ -23,8 +23,8 @@ struct model_payment {
     uint32_t partner;
     int64_t amount;
     uint32_t ttl_s;
-    bool resend;     /* the upstream is idempotent */
-    uint32_t holder; /* the request that has the key; SIM_NONE */
+    bool resend;      /* the upstream is idempotent */
+    uint32_t holder;  /* the request that has the key; SIM_NONE */
     unsigned charges; /* in the present life of its key */
     bool earlier;     /* its key had a life before, which a clock that steps back may bring back */
     unsigned tries;
@@ -37,7 +37,7 @@ struct model_request {
     uint32_t payment;
     bool other_fingerprint; /* asks with the right key for another payment */
     enum model_state state;
-    uint8_t outcome;    /* that ended it, or TG_OUTCOME_UNKNOWN told */
+    uint8_t outcome; /* that ended it, or TG_OUTCOME_UNKNOWN told */
     bool lost, replaced;
     uint64_t owner, ticket;
     int64_t at_us, expires_us;
@@ -52,8 +52,8 @@ extern size_t model_payment_count, model_request_count;
 
 /* Counts of what happened, for the last line. */
 struct model_counts {
-    uint64_t taken, same, in_flight, unknown, replay, absent, mismatch, over_quota, settles, late_settles, lost, charges,
-        retaken, expired, crashes;
+    uint64_t taken, same, in_flight, unknown, replay, absent, mismatch, over_quota, settles, late_settles, lost,
+        charges, retaken, expired, crashes;
 };
 extern struct model_counts model_counts;
 

@@ -31,8 +31,8 @@ static uint64_t nonce;
 
 static bool has_key(uint32_t key)
 {
-    return key < TG_SEAL_KEY_SEGMENT || (key - TG_SEAL_KEY_SEGMENT < SEGMENTS_MAX &&
-                                         segments[key - TG_SEAL_KEY_SEGMENT] == 1);
+    return key < TG_SEAL_KEY_SEGMENT ||
+           (key - TG_SEAL_KEY_SEGMENT < SEGMENTS_MAX && segments[key - TG_SEAL_KEY_SEGMENT] == 1);
 }
 
 static void digest(uint32_t key, struct tg_span aad, struct tg_span input, uint8_t ret[TG_DIGEST_BYTES])

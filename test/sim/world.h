@@ -21,7 +21,7 @@ struct world {
     int64_t clock_step_us; /* of the wall clock */
     int64_t utc_us_max;    /* the latest that was ever read */
     uint64_t steps;
-    bool faults;           /* still allowed */
+    bool faults; /* still allowed */
 };
 
 extern struct world world;
