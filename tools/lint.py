@@ -33,7 +33,7 @@ BANNED = [
 ]
 PURE_BANNED = ["malloc", "calloc", "realloc", "free", "time", "clock_gettime", "gettimeofday", "open", "read",
                "write", "fopen", "printf", "getrandom", "socket"]
-MACHINE_WORDS = re.compile(r"/work/|\.library|/tmp/research")
+MACHINE_WORDS = re.compile(r"/home/[a-z]+/|/Users/")
 UNFINISHED = re.compile(r"\b(TODO|FIXME|HACK|not implemented)\b")
 
 
