@@ -27,6 +27,8 @@ from control import Control, PROGRAMS
 TRIES = 6
 LEAVING_THREADS = 32
 WAIT_S = 40
+# A worker that holds an outcome nobody waits for any more tries its link every 50 ms and tells it there.
+LINKED_S, STILL_S = 1.0, 0.2
 # A stalled upstream must not make a seed long: the generated file says 20 s.
 READ_TIMEOUT = "proxy_read_timeout 2s;"
 
@@ -112,6 +114,23 @@ class Street(story.Instance):
                 why = repr(error)
             time.sleep(0.03)
         raise AssertionError(f"not everything answers again: {why}")
+
+    def wait_still(self, record):
+        """Until the keeper has been there long enough for every worker to have linked again, and the record rests."""
+        end = time.monotonic() + WAIT_S
+        while time.monotonic() < end:
+            seen = record.next
+            time.sleep(max(STILL_S, LINKED_S - self.age_s("keeper")))
+            record.read(self)
+            if seen == record.next and self.age_s("keeper") >= LINKED_S:
+                return
+        raise AssertionError("the record does not come to rest")
+
+    def age_s(self, program):
+        """How long the process has run."""
+        with open(f"/proc/{self.pid(program)}/stat", encoding="ascii") as stat:
+            started = int(stat.read().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+        return time.clock_gettime(time.CLOCK_BOOTTIME) - started
 
     def refpay_serves(self):
         self.ask_refpay(command="faults")

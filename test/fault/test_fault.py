@@ -90,6 +90,28 @@ def test_a_failed_fsync_ends_the_keeper_and_only_what_is_durable_counts(street):
     assert died, "the keeper did not say why it stopped"
 
 
+@disk
+def test_what_a_gate_says_late_is_waited_for():
+    """Admitted, never answered, and the keeper away for longer than its callers wait: what the day's limit holds is
+    let go of when the worker that asked has a link again, which may be behind the moment when everything answers."""
+    house = Street()
+    try:
+        house.up()
+        for _ in range(6):  # from death to death `up` waits longer
+            house.strike("keeper")
+            house.wait_answers()
+        house.pay_carefully(house.new_call(4340), 0.05)  # a fresh file's header has its own sync
+        house.control.arm("keeper", "sync", "kill_after", nth=1)
+        call = house.new_call(4350)
+        house.pay_carefully(call, 0.05)
+        assert {one["status"] for one in call["told"]} == {503}, call
+        found, record = judge(house, [call])
+        assert not found, found
+        assert {row["amount"]: row["state"] for row in record.requests.values()}[4350] == "released", record.requests
+    finally:
+        house.close()
+
+
 @pytest.mark.parametrize("step_us", [3600 * 1000000, -3600 * 1000000, 0])
 def test_a_clock_step_changes_no_answer(street, step_us):
     calls = [street.new_call(4400) for _ in range(2)]

@@ -2,7 +2,8 @@
 
 Promises: every difference is one line of text; none means that all five agree.
 What may still come (a late settlement, a slow charge) is waited for a bounded
-time, and only a difference that stays is one.
+time, and only a difference that stays is one. An admission whose answer was lost
+is let go of only when its worker has a link again: quotas are asked after that.
 """
 import json
 import time
@@ -190,6 +191,7 @@ def judge(house, record, calls):
     end = time.monotonic() + SETTLE_WAIT_S
     while True:
         try:
+            house.wait_still(record)
             found = compare(house, record, calls)
             if not found:
                 return check_quotas(house, record)
