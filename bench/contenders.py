@@ -3,6 +3,7 @@
 Promises: everything listens on loopback ports that were free, in one folder, and is stopped by
 process id. Does not: tune anyone but by what stands here: nobody but Tollgate writes an access log.
 """
+import atexit
 import base64
 import datetime
 import json
@@ -19,13 +20,31 @@ from measure import BUILD, ROOT, pin
 
 os.environ.setdefault("TOLLGATE_BUILD", str(BUILD))
 sys.path.insert(0, str(ROOT / "test"))
-from lib import story  # noqa: E402
+from lib import postgres, story  # noqa: E402
 
 ANSWER_BYTES = 230
 BODY = {"amount": 1050, "currency": "EUR", "payee": {"account": "shop-1"}, "payer": {"id": "payer-77"},
         "instrument": {"token": "tok_load"}, "reference": "load"}
-# How each Tollgate store is asked for: more words for `init`. A store that comes later is one more line.
-STORES = {"sqlite": []}
+TITLES = {"sqlite": "Tollgate on SQLite", "postgres": "Tollgate on PostgreSQL"}
+
+
+# Debian's PostgreSQL as it comes, but with memory for what the growth part stores, and fewer checkpoints.
+SERVER = ["shared_buffers=2GB", "max_wal_size=8GB"]
+
+
+def server():
+    """The database server, started when it is first asked for; it goes to whichever processor has room."""
+    if not postgres.SHARED:
+        postgres.SHARED.append(postgres.Server(SERVER))
+        atexit.register(postgres.SHARED[0].close)
+    return postgres.shared()
+
+
+def store_words(store, folder):
+    """How `init` is told about a store."""
+    if store == "sqlite":
+        return []
+    return ["--store", f"postgres:{server().connection_file(folder / 'connection')}"]
 
 
 def body_230():
@@ -279,13 +298,14 @@ class Tollgate(Contender):
 
     def __init__(self, stage, store):
         self.store = store
-        self.name, self.title = f"tollgate-{store}", f"Tollgate on {'SQLite' if store == 'sqlite' else store}"
+        self.name, self.title = f"tollgate-{store}", TITLES[store]
         super().__init__(stage)
 
     def start(self):
         first = self.store == "sqlite"
         self.instance = self.stage.instance if first else story.Instance("--workers", "1", "--rate", "1000000",
-                                                                         *STORES[self.store], sandbox=False)
+                                                                         *store_words(self.store, self.stage.dir),
+                                                                         sandbox=False)
         instance = self.instance
         instance.up()
         self.port, self.token = instance.port, self.stage.dir / f"{self.name}.key"
@@ -300,8 +320,11 @@ class Tollgate(Contender):
         instance.run("key", "create", "--partner", "bench", "--operations", "*", "--out", self.token)
         self.processes = {"worker": instance.workers()[0], "keeper": instance.pid("keeper"),
                           "sealer": instance.pid("sealer")}
+        if self.store == "postgres":
+            self.processes["server"] = server().process.pid
         for name, pid in self.processes.items():
-            pin(pid, self.stage.pins["worker" if name == "worker" else "other"])
+            if name != "server":
+                pin(pid, self.stage.pins["worker" if name == "worker" else "other"])
 
     def counted(self):
         """Numbers of the keeper's own, as its metrics say them."""

@@ -12,12 +12,11 @@ import subprocess
 import tempfile
 import time
 
+from contenders import server
 from measure import BUILD, Marked, pin
 
 BENCH = BUILD / "src/keeper/keeper_bench"
 FILL = BUILD / "src/store/store_bench"
-# More words for the keeper, by store. A store that comes later is one more line.
-STORES = {"sqlite": []}
 
 
 class Keeper:
@@ -28,6 +27,12 @@ class Keeper:
         self.store, self.pins, self.running = store, pins, []
         for name in ("keys", "store"):
             (self.folder / name).mkdir(mode=0o700)
+        self.words, self.fill = ["--store", self.folder / "store"], self.folder / "store"
+        self.connection = None
+        if store == "postgres":
+            self.connection = server().database()
+            file = server().connection_file(self.folder / "connection", self.connection)
+            self.words, self.fill = ["--store-postgres-file", file], f"postgres:{self.connection}"
         subprocess.run([BUILD / "tollgate-sealer", "--keys", self.folder / "keys", "--make-keys"], check=True,
                        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -37,9 +42,8 @@ class Keeper:
         self.pids = {}
         for name, words in (
                 ("sealer", ["--keys", self.folder / "keys", "--socket", self.folder / "sealer.sock", "--keeper-uid", uid]),
-                ("keeper", ["--store", self.folder / "store", "--gate-socket", self.folder / "gate.sock",
-                            "--admin-socket", self.folder / "admin.sock", "--sealer-socket",
-                            self.folder / "sealer.sock", *STORES[self.store]])):
+                ("keeper", [*self.words, "--gate-socket", self.folder / "gate.sock", "--admin-socket",
+                            self.folder / "admin.sock", "--sealer-socket", self.folder / "sealer.sock"])):
             log = self.folder / f"{name}.log"
             log.write_text("")
             process = subprocess.Popen([str(w) for w in (BUILD / f"tollgate-{name}", *words, "--log", log)],
@@ -58,6 +62,8 @@ class Keeper:
                 raise RuntimeError("no sealer: " + (self.folder / "keeper.log").read_text()[-2000:])
             time.sleep(0.02)
         self.pin()
+        if self.connection:
+            self.pids["server"] = server().process.pid
         return self
 
     def pin(self):
@@ -94,6 +100,8 @@ class Keeper:
 
     def add_partners(self, count):
         """Copies of the partner, its key and its limit, as many as make `count`; the keeper does not run."""
+        if self.connection:
+            return self.add_partners_postgres(count)
         database = sqlite3.connect(self.folder / "store" / "tollgate.sqlite")
         with database:
             ids = "WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < ?) "
@@ -104,6 +112,18 @@ class Keeper:
             database.execute(f"""INSERT INTO payment_limit SELECT * FROM ({ids} SELECT i, l.environment, l.currency,
                 l.payment_minor_max, l.day_minor_max FROM n, payment_limit l WHERE l.partner = 1)""", (count,))
         database.close()
+
+    def add_partners_postgres(self, count):
+        name = self.connection.rpartition("dbname=")[2]
+        numbers = f"FROM generate_series(2, {count}) i"
+        for text in (
+                f"INSERT INTO tollgate_partner SELECT i, ('partner-' || i)::bytea {numbers}",
+                f"""INSERT INTO tollgate_credential SELECT i, i, c.environment, sha256(i::text::bytea), c.prefix,
+                    c.operations, c.created_us, c.expires_us, c.revoked_us {numbers}, tollgate_credential c
+                    WHERE c.id = 1""",
+                f"""INSERT INTO tollgate_payment_limit SELECT i, l.environment, l.currency, l.payment_minor_max,
+                    l.day_minor_max {numbers}, tollgate_payment_limit l WHERE l.partner = 1"""):
+            server().sql(text, name)
 
 
 def alone(root, store, pins, levels, rounds, seconds, rate, say):
@@ -130,7 +150,7 @@ def growth(root, store, pins, sizes, partners, rounds, seconds, say):
         keeper = Keeper(root, store, pins)
         try:
             begin = time.monotonic()
-            subprocess.run([FILL, keeper.folder / "store", str(size), "fill"], check=True, stdin=subprocess.DEVNULL,
+            subprocess.run([FILL, keeper.fill, str(size), "fill"], check=True, stdin=subprocess.DEVNULL,
                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
             filled_s = time.monotonic() - begin
             keeper.start()

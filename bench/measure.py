@@ -33,10 +33,21 @@ def threads_ns(pid):
     return found
 
 
+def family(pid):
+    """A database server and its children."""
+    done = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], stdout=subprocess.PIPE, text=True, check=False)
+    return [pid, *map(int, done.stdout.split())]
+
+
 def sample(processes):
-    """{name: pid} to {name: ns}; a process of several named threads becomes one entry a thread."""
+    """{name: pid} to {name: ns}; a process of several named threads becomes one entry a thread, a server with its
+    children one entry."""
     taken = {}
     for name, pid in processes.items():
+        if name == "server":
+            taken[name] = sum(ns for one in family(pid) if os.path.exists(f"/proc/{one}")
+                              for ns in threads_ns(one).values())
+            continue
         threads = threads_ns(pid)
         if name == "keeper":
             for thread, ns in threads.items():

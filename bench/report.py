@@ -25,9 +25,9 @@ def _mid(runs, name):
 
 
 def _cpu(runs, names=None):
-    """Median of the sum over the named processes; all but generator and upstream when no name is given."""
+    """Median of the sum over the named processes; all but generator, upstream and database server when no name is given."""
     return median([sum(us for name, us in run["cpu_us"].items()
-                       if (name in names if names else name != "upstream")) for run in runs])
+                       if (name in names if names else name not in ("upstream", "server"))) for run in runs])
 
 
 def _disk(result, which="disk"):
@@ -149,10 +149,10 @@ def _page_crossing(result, out):
     rows += [(result["titles"][key] + ", half load",
               *(f"{median([r['cpu_us'].get(n, 0) for r in runs]):.1f}" for n in names), f"{_cpu(runs):.1f}")
              for key, runs in half.items() if runs and (key.startswith("tollgate") or key == "bare")]
-    out.append("### CPU a payment by process, us\n\n" + _table(["", *names, "all but upstream"], rows))
+    out.append("### CPU a payment by process, us\n\n" + _table(["", *names, "all but upstream and server"], rows))
     many = {name: median(_rates(runs)) for name, runs in result["many"].items()}
     out.append(f"### {8 * result['connections']} connections\n\n" + _table(
-        ["", "payments/s", "of bare", "worker us a payment", "all but upstream", "p50 ms", "p99 ms"],
+        ["", "payments/s", "of bare", "worker us a payment", "all but upstream and server", "p50 ms", "p99 ms"],
         [(result["titles"][n], _k(r), f"{r / many['bare']:.2f}", f"{_cpu(result['many'][n], ['worker']):.1f}",
           f"{_cpu(result['many'][n]):.1f}", f"{_mid(result['many'][n], 'p50_us') / 1000:.2f}",
           f"{_mid(result['many'][n], 'p99_us') / 1000:.2f}") for n, r in many.items()]))

@@ -229,7 +229,7 @@ class Run:
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a few minutes, for trying; numbers mean little")
-    parser.add_argument("--stores", default=",".join(contenders.STORES), help="which stores Tollgate runs on")
+    parser.add_argument("--stores", default=",".join(contenders.TITLES), help="which stores Tollgate runs on")
     parser.add_argument("--parts", default="crossing,keeper,growth")
     parser.add_argument("--claims", type=int, help="the largest number of stored claims, instead of 10000000")
     parser.add_argument("--rounds", type=int)

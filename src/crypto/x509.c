@@ -294,7 +294,7 @@ enum tg_err tg_x509_crl(struct tg_span issuer_pem, struct tg_span issuer_key_pem
 enum tg_err tg_x509_crl_der(struct tg_span crl_pem, struct tg_buf *der)
 {
     BIO *text = crl_pem.len > INT_MAX ? NULL : BIO_new_mem_buf(crl_pem.ptr, (int)crl_pem.len);
-    X509_CRL *crl = text == NULL ? NULL : PEM_read_bio_X509_CRL(text, NULL, NULL, NULL);
+    X509_CRL *crl = text == NULL ? NULL : PEM_read_bio_X509_CRL(text, NULL, no_passphrase, NULL);
     enum tg_err err = TG_ERR_INPUT;
     if (crl != NULL) {
         BIO *bio = BIO_new(BIO_s_mem());

@@ -7,12 +7,16 @@
  */
 #include "store/postgres_link.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/endian.h"
 
+/* A server that takes longer to let us in is away: the keeper ends and is started again. */
+#define CONNECT_WAIT_MS 10000
 /* One-dimensional arrays on the wire: dimensions, flags, element type, length, lower bound. */
 #define ARRAY_HEAD_BYTES 20
 #define BYTES_CAP_FIRST 65536u
@@ -34,6 +38,32 @@ static void ignore_notice(void *user, const PGresult *result)
     (void)result;
 }
 
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* In steps, for notices must be caught from the first on: libpq prints them, and a server says much as it goes. */
+static PGconn *connect_to(const char *connection)
+{
+    PGconn *conn = PQconnectStart(connection);
+    if (conn == NULL || PQstatus(conn) == CONNECTION_BAD)
+        return conn;
+    (void)PQsetNoticeReceiver(conn, ignore_notice, NULL);
+    int64_t end_ms = now_ms() + CONNECT_WAIT_MS;
+    PostgresPollingStatusType next = PGRES_POLLING_WRITING;
+    while (next == PGRES_POLLING_READING || next == PGRES_POLLING_WRITING) {
+        struct pollfd wait = {.fd = PQsocket(conn), .events = next == PGRES_POLLING_READING ? POLLIN : POLLOUT};
+        int64_t left_ms = end_ms - now_ms();
+        if (left_ms <= 0 || poll(&wait, 1, (int)left_ms) == 0)
+            break;
+        next = PQconnectPoll(conn);
+    }
+    return conn;
+}
+
 /* TG_OK when the server has no such setting, or when it is one of the two. */
 static enum tg_err check_setting(PGconn *conn, const char *show, const char *good, const char *also)
 {
@@ -53,14 +83,13 @@ static enum tg_err check_setting(PGconn *conn, const char *show, const char *goo
 enum tg_err tg_pg_connect(const char *connection, struct tg_pg_link *ret, void (*log)(void *user, const char *text),
                           void *log_user)
 {
-    *ret = (struct tg_pg_link){.conn = PQconnectdb(connection)};
+    *ret = (struct tg_pg_link){.conn = connect_to(connection)};
     if (ret->conn == NULL || PQstatus(ret->conn) != CONNECTION_OK) {
         if (log != NULL)
             log(log_user, "the PostgreSQL server cannot be reached or does not let us in");
         tg_pg_close(ret);
         return TG_ERR_DOWN;
     }
-    (void)PQsetNoticeReceiver(ret->conn, ignore_notice, NULL);
     enum tg_err err = check_setting(ret->conn, "SHOW synchronous_commit", "on", "remote_apply");
     if (err == TG_OK)
         err = check_setting(ret->conn, "SHOW fsync", "on", "on");

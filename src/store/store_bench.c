@@ -4,7 +4,9 @@
  * Promises: every claim has a fresh key; the figures printed are of this run
  * on this machine. Does not: pin threads or judge.
  *
- *     store_bench FOLDER [CLAIMS [fill]]    0: only starts what is there; fill: without the measured part
+ *     store_bench STORE [CLAIMS [fill]]    0: only starts what is there; fill: without the measured part
+ *
+ * STORE is a folder, or postgres: and a connection as libpq reads it.
  */
 #include <inttypes.h>
 #include <pthread.h>
@@ -161,6 +163,13 @@ static double start(struct bench *bench, const struct tg_store_options *options)
     return now_s(CLOCK_MONOTONIC) - began;
 }
 
+/* The index lies in memory of the embedded store alone: a server has its own. */
+static void show_index(const struct bench *bench, const struct tg_store_options *options)
+{
+    if (options->path != NULL)
+        printf("index: %.1f bytes a claim\n", (double)tg_index_bytes(&bench->store->index) / (double)bench->claim);
+}
+
 static void show_start(struct bench *bench, const struct tg_store_options *options)
 {
     double took = start(bench, options);
@@ -175,12 +184,14 @@ int main(int argc, char **argv)
 {
     static struct bench bench;
     if (argc < 2) {
-        fprintf(stderr, "store_bench FOLDER [CLAIMS [fill]]\n");
+        fprintf(stderr, "store_bench FOLDER|postgres:CONNECTION [CLAIMS [fill]]\n");
         return 2;
     }
     start_us = (int64_t)time(NULL) * 1000000;
     uint64_t claims = argc > 2 ? strtoull(argv[2], NULL, 10) : 1000000;
-    struct tg_store_options options = {.path = argv[1], .segment_us_max = INT64_MAX, .log = say};
+    bool server = strncmp(argv[1], "postgres:", 9) == 0;
+    struct tg_store_options options = {.path = server ? NULL : argv[1], .connection = server ? argv[1] + 9 : NULL,
+                                       .segment_us_max = INT64_MAX, .log = say};
     bench.answer_bytes = ANSWER_BYTES;
     if (claims == 0) {
         show_start(&bench, &options);
@@ -202,7 +213,7 @@ int main(int argc, char **argv)
     if (bench.claim > before)
         printf("filled to %" PRIu64 " claims at %.0f pairs/s\n", bench.claim,
                (double)(bench.claim - before) / (now_s(CLOCK_MONOTONIC) - began));
-    printf("index: %.1f bytes a claim\n", (double)tg_index_bytes(&bench.store->index) / (double)bench.claim);
+    show_index(&bench, &options);
     atomic_store(&bench.stop, true);
     (void)pthread_join(thread, NULL);
     began = now_s(CLOCK_MONOTONIC);
