@@ -12,6 +12,8 @@ import time
 
 HEADER = struct.Struct(">IBBHII")  # len, version, type, slot, turn, zero
 HELLO, AUTH, ADMIT, SETTLE, NOTE, STATS, FLUSH = 1, 3, 5, 7, 9, 10, 12
+# Ten times what a gate waits between two tries.
+RETRY_S = 0.05
 ALLOW, REPLAY, REFUSE = 1, 2, 4
 
 
@@ -65,6 +67,7 @@ class ScriptedKeeper:
         self.listen()
 
     def listen(self):
+        """There, or there again: a gate whose try has just failed asks anew only after some milliseconds."""
         self.listener = socket.socket(socket.AF_UNIX)
         if os.path.exists(self.path):
             os.unlink(self.path)
@@ -72,6 +75,7 @@ class ScriptedKeeper:
         self.listener.listen(16)
         self.closing = False
         threading.Thread(target=self._accept, args=(self.listener,), daemon=True).start()
+        time.sleep(RETRY_S)
 
     def stop(self):
         """Down: nobody listens, links are cut."""

@@ -1,4 +1,5 @@
-"""The Debian packages: built, then installed, upgraded, used and purged in a bare root (tools/deb-test).
+"""The Debian packages: built, then installed, upgraded, used and purged in a bare root (tools/deb-test), and an
+instance run by their units under a systemd of its own (tools/units-test).
 
 Counted as skipped where a bare root cannot be made: without root, debootstrap or debhelper, or without an archive.
 """
@@ -11,7 +12,7 @@ import time
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-BOUND_S = 900  # both together; an idle machine needs 150
+BOUND_S = 900  # all together; an idle machine needs 150
 NEEDED = ["debootstrap", "dh", "dpkg-buildpackage", "unshare"]
 MISSING = [name for name in NEEDED if shutil.which(name) is None]
 
@@ -41,13 +42,14 @@ def test_what_they_need(debs):
     assert "libsqlite3" in keeper and "libsqlite3" not in field(found["libnginx-mod-http-tollgate"], "Depends")
 
 
-def test_in_a_bare_root(debs):
+@pytest.mark.parametrize("program,steps", [("deb-test", 20), ("units-test", 18)])
+def test_in_a_bare_root(debs, program, steps):
     begin = time.monotonic()
-    done = subprocess.run([ROOT / "tools/deb-test", debs], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    done = subprocess.run([ROOT / "tools" / program, debs], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           timeout=BOUND_S, check=False)
     text = done.stdout.decode()
     if done.returncode == 77:
         pytest.skip(text.strip().splitlines()[-1])
     assert done.returncode == 0 and "FAIL" not in text, text
-    assert text.count("\nok ") >= 20, text
+    assert text.count("\nok ") >= steps, text
     print(f"{time.monotonic() - begin:.0f} s")
