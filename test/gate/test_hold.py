@@ -284,9 +284,9 @@ def test_the_keeper_dies_between_admit_and_settle(scripted):
             answered = client.read()
             assert (answered.status, answered.reason) == (503, "outcome_unknown"), answered
             assert b"paid" not in answered.body
+            assert scripted.keeper.count(SETTLE) == 0
         finally:
             scripted.keeper.listen()
-    assert scripted.keeper.count(SETTLE) == 0
     end = time.monotonic() + 3
     while scripted.pay().status != 201:
         assert time.monotonic() < end
