@@ -6,6 +6,7 @@
 #   make fuzz MINUTES=n TARGET=name    longer fuzzing
 #   make bench         Tollgate beside others, the keeper alone, growth: bench/RESULTS.md (QUICK=1: in four minutes)
 #   make fault SEEDS=n | SEED=n        seeded faults against a whole instance; SEEDS writes doc/evidence/faults.md
+#   make tls           what testssl.sh says of the gate: doc/evidence/tls.md
 #   make deb           the Debian packages, in build/deb/
 #   make format        clang-format over our own files
 #   make clean
@@ -13,7 +14,7 @@
 BUILD ?= build
 TESTS ?=
 
-.PHONY: all run check build packages fuzz bench deb format clean
+.PHONY: all run check build packages fuzz bench fault tls deb format clean
 
 all: build
 
@@ -53,6 +54,10 @@ fault:
 	@ninja -C build-gcc --quiet
 	@TOLLGATE_BUILD=$(CURDIR)/build-gcc /usr/bin/python3 test/fault/fault.py \
 	    $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),40) --results build-gcc/fault-results.jsonl)
+
+tls: build
+	@sh tools/install-packages packages/tls.txt
+	@TOLLGATE_BUILD=$(CURDIR)/$(BUILD) /usr/bin/python3 tools/tls_evidence.py
 
 deb:
 	@sh tools/install-packages packages/run.txt packages/deb.txt
