@@ -28,9 +28,9 @@ SANITIZED_SUITES = ["sealer", "keeper", "refpay", "gate"]
 SUITES = ["sealer", "keeper", "refpay", "separation", "cli", "monitoring", "gate", "packages", "stripe", "story", "sim", "fault"]
 # A second time on a PostgreSQL server of their own, where its programs are installed.
 POSTGRES_SUITES = ["keeper", "story", "fault"]
-POSTGRES_UNIT = ["commit_test", "settle_test", "events_test", "setup_test", "store_test", "postgres_decide_test"]
+POSTGRES_UNIT = ["commit_test", "sealer_test", "settle_test", "events_test", "setup_test", "store_test", "postgres_decide_test"]
 POSTGRES_UNIT_ONLY = ["move_test", "postgres_test"] + [f"postgres_{name}_test" for name in (
-    "apply", "events", "link", "load", "rotate", "setup", "side")]
+    "apply", "events", "link", "load", "rotate", "sealer", "setup", "side")]
 
 
 class Tally:

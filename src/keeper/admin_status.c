@@ -57,6 +57,9 @@ static json_t *sealer_row(const struct tg_keeper *keeper)
 {
     json_t *row = json_pack("{s:b}", "up", keeper->sealer.ready);
     struct tg_span rest = tg_span_string(keeper->sealer.guard);
+    if (row != NULL && keeper->sealer.foreign) {
+        (void)json_object_set_new(row, "foreign", json_true());
+    }
     while (row != NULL && keeper->sealer.ready && rest.len > 0) {
         size_t at = tg_span_find(rest, ' ');
         put_word(row, tg_span_sub(rest, 0, at));

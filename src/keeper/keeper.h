@@ -45,6 +45,17 @@ struct tg_keeper_options {
     uint64_t retention_days;
 };
 
+/* Which sealer the store belongs to, as far as it is known (belong.h). */
+struct tg_belong {
+    struct tg_job job;
+    struct tg_keeper *keeper;
+    bool asking; /* the store is being asked about `asked` */
+    bool known;  /* it is `own` */
+    uint8_t asked[TG_STORE_SEALER_BYTES];
+    uint8_t own[TG_STORE_SEALER_BYTES];
+    enum tg_err result;
+};
+
 struct tg_keeper {
     struct tg_keeper_options options;
     struct tg_setup setup;
@@ -52,6 +63,7 @@ struct tg_keeper {
     struct tg_metrics metrics;
     struct tg_committer committer;
     struct tg_sealer_link sealer;
+    struct tg_belong belong;
     struct tg_batcher batcher;
     struct tg_link *links;
     struct tg_link *dirty;

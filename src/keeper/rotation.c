@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "daemon/log.h"
+#include "keeper/belong.h"
 
 #include "base/banned.h"
 
@@ -142,6 +143,7 @@ void tg_rotation_bind(struct tg_keeper *keeper)
     keeper->committer.user = keeper;
     keeper->sealer = (struct tg_sealer_link){
         .segment = wanted,
+        .met = tg_belong_met,
         .changed = changed,
         .user = keeper,
     };

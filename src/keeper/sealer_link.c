@@ -90,8 +90,8 @@ void tg_sealer_gone(struct tg_sealer_link *sealer, const char *why)
     }
     sealer->open = false;
     sealer->port->close(sealer);
-    sealer->connected = false;
-    sealer->ready = false;
+    sealer->connected = sealer->ready = false;
+    sealer->keyed = sealer->named = sealer->met_waits = sealer->foreign = false;
     tg_wipe(sealer->in, sealer->in_len);
     sealer->in_len = 0;
     give_all(sealer, TG_SEALER_LOST);
@@ -172,11 +172,30 @@ void tg_sealer_received(struct tg_sealer_link *sealer, size_t count)
     }
     tg_wipe(sealer->in, sealer->in_len);
     sealer->in_len = 0;
-    if (!sealer->ready) {
+    if (sealer->ready) {
+        sealer->changed(sealer->user);
+    } else if (sealer->keyed && sealer->named) {
+        sealer->met_waits = true;
+        sealer->met(sealer->user);
+    } else {
         tg_sealer_gone(sealer, "not ready");
-        return;
     }
+}
+
+void tg_sealer_accept(struct tg_sealer_link *sealer)
+{
+    sealer->met_waits = false;
+    sealer->ready = true;
+    tg_log_say(TG_LOG_INFO, "sealer_ready", "connected");
     sealer->changed(sealer->user);
+}
+
+void tg_sealer_refuse(struct tg_sealer_link *sealer)
+{
+    sealer->met_waits = false;
+    sealer->foreign = true;
+    tg_log_say(TG_LOG_ERROR, "sealer_foreign",
+               "this store belongs to another sealer: with these keys its claims would not be known again");
 }
 
 static void take_segment_key(void *user, uint8_t status, struct tg_span output)
@@ -194,8 +213,16 @@ static void take_segment_key(void *user, uint8_t status, struct tg_span output)
         return;
     }
     sealer->complained = false;
-    sealer->ready = true;
-    tg_log_say(TG_LOG_INFO, "sealer_ready", "connected");
+    sealer->keyed = true;
+}
+
+static void take_public(void *user, uint8_t status, struct tg_span output)
+{
+    struct tg_sealer_link *sealer = user;
+    if (status == TG_SEAL_DONE && output.len == sizeof(sealer->public_key)) {
+        memcpy(sealer->public_key, output.ptr, output.len);
+        sealer->named = true;
+    }
 }
 
 static void take_guard(void *user, uint8_t status, struct tg_span output)
@@ -204,6 +231,16 @@ static void take_guard(void *user, uint8_t status, struct tg_span output)
     struct tg_buf guard = tg_buf(sealer->guard, sizeof(sealer->guard) - 1);
     tg_buf_put(&guard, tg_span_sub(output, 0, status == TG_SEAL_DONE ? guard.cap : 0));
     sealer->guard[guard.len] = '\0';
+}
+
+/* A frame without the asks that wait. */
+static void begin_frame(struct tg_sealer_link *sealer)
+{
+    sealer->out.len = 0;
+    sealer->out.over = false;
+    sealer->sink_count = 0;
+    sealer->turn++;
+    tg_seal_begin(&sealer->writer, &sealer->out, TG_FRAME_SEAL, 0, sealer->turn);
 }
 
 void tg_sealer_connected(struct tg_sealer_link *sealer, bool connected)
@@ -216,9 +253,11 @@ void tg_sealer_connected(struct tg_sealer_link *sealer, bool connected)
     sealer->port->timer(sealer, 0);
     sealer->made = sealer->segment(sealer->user);
     struct tg_seal_work make = {.operation = TG_SEAL_KEY_MAKE, .key = TG_SEAL_KEY_SEGMENT + sealer->made};
-    tg_sealer_begin(sealer);
+    begin_frame(sealer); /* who it is comes first: what waits is for the store's own sealer alone */
+    struct tg_seal_work name = {.operation = TG_SEAL_PUBLIC, .key = TG_SEAL_KEY_RECORD};
     struct tg_seal_work guard = {.operation = TG_SEAL_GUARD};
     tg_sealer_add(sealer, &make, take_segment_key, sealer);
+    tg_sealer_add(sealer, &name, take_public, sealer);
     tg_sealer_add(sealer, &guard, take_guard, sealer);
     tg_sealer_send(sealer, NULL, NULL);
 }
@@ -272,11 +311,7 @@ void tg_sealer_add(struct tg_sealer_link *sealer, const struct tg_seal_work *wor
 
 void tg_sealer_begin(struct tg_sealer_link *sealer)
 {
-    sealer->out.len = 0;
-    sealer->out.over = false;
-    sealer->sink_count = 0;
-    sealer->turn++;
-    tg_seal_begin(&sealer->writer, &sealer->out, TG_FRAME_SEAL, 0, sealer->turn);
+    begin_frame(sealer);
     while (sealer->asks != NULL) {
         struct tg_sealer_ask *ask = sealer->asks;
         struct tg_seal_work work = {ask->operation, ask->key, tg_span(ask->bytes, ask->aad_len),

@@ -3,7 +3,7 @@
  *
  * Promises: every work that was added or asked gets exactly one result, TG_SEALER_LOST when the
  * link goes first; connects again every TG_SEALER_RETRY_MS; is ready only after the key of the
- * open segment is made; plaintexts that passed through are wiped.
+ * open segment is made and its user has accepted who is there; plaintexts that passed through are wiped.
  * Does not: decide what to seal, or know what carries the bytes: that is behind the port (sealer_pipe.h).
  */
 #ifndef TG_KEEPER_SEALER_LINK_H
@@ -57,11 +57,17 @@ struct tg_sealer_link {
     const struct tg_sealer_port *port;
     void *port_user;
     uint32_t (*segment)(void *user); /* whose key must be there before the link is ready */
+    void (*met)(void *user);         /* tg_sealer_accept or tg_sealer_refuse follows, now or later */
     void (*changed)(void *user);     /* ready, or lost */
     void *user;
     bool open; /* the port connects, or is connected */
     bool connected;
     bool ready;
+    bool keyed;     /* the first frame: the segment's key is made, */
+    bool named;     /* and who it is stands in public_key */
+    bool met_waits; /* for its user's word */
+    bool foreign;   /* it was refused; said until it goes */
+    uint8_t public_key[TG_DIGEST_BYTES]; /* of its record key: the sealer's name */
     uint32_t made; /* the segment whose key this connection asked for first: there when it is ready */
     bool asked;   /* a frame is on its way */
     bool writing; /* its bytes are still ours */
@@ -93,6 +99,10 @@ void tg_sealer_received(struct tg_sealer_link *sealer, size_t count);
 void tg_sealer_written(struct tg_sealer_link *sealer, bool sent, bool here);
 void tg_sealer_gone(struct tg_sealer_link *sealer, const char *why);
 void tg_sealer_timeout(struct tg_sealer_link *sealer);
+
+/* The user's word on a sealer that was met. A refused one is asked nothing as long as it is there. */
+void tg_sealer_accept(struct tg_sealer_link *sealer);
+void tg_sealer_refuse(struct tg_sealer_link *sealer);
 
 /* A frame can be begun now. */
 bool tg_sealer_idle(const struct tg_sealer_link *sealer);

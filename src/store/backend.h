@@ -28,6 +28,7 @@ struct tg_store_backend {
     enum tg_err (*setup_read)(struct tg_store *store, const struct tg_setup_reader *reader);
     bool (*setup_changed)(const struct tg_store *store); /* NULL: nobody else can change it */
     enum tg_err (*act)(struct tg_store *store, struct tg_act *act);
+    enum tg_err (*sealer)(struct tg_store *store, const uint8_t key[TG_STORE_SEALER_BYTES]); /* NULL: any one */
 };
 
 /* The first member of every store. */

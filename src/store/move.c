@@ -111,11 +111,31 @@ static void on_route(void *user, const struct tg_route_credential *row)
     after(move);
 }
 
+/* Whose keys name the claims, where that is known. */
+static enum tg_err copy_sealer(struct move *move)
+{
+    sqlite3_stmt *get = NULL;
+    enum tg_err err = tg_sqlite_prepare(move->from->setup, "SELECT public_key FROM sealer", &get);
+    if (err != TG_OK)
+        return err;
+    int rc = sqlite3_step(get);
+    err = tg_sqlite_err(rc);
+    if (rc == SQLITE_ROW) {
+        tg_pg_bytes(move->link, tg_sqlite_bytes(get, 0));
+        tg_pg_queue(move->link, TG_PG_SEALER_ADD);
+        err = sent(move);
+    }
+    sqlite3_finalize(get);
+    return err;
+}
+
 static enum tg_err copy_setup(struct move *move)
 {
     const struct tg_setup_reader reader = {move, on_partner, on_credential, on_limit, on_certificate, on_route};
     enum tg_err err = tg_store_setup_read(move->from, &reader);
-    return err == TG_OK ? move->err : err;
+    if (err == TG_OK)
+        err = move->err;
+    return err == TG_OK ? copy_sealer(move) : err;
 }
 
 /* ---- the record ---- */

@@ -74,6 +74,8 @@ static void test_copy(void **state)
     kit->options = (struct tg_store_options){.path = path, .segment_rows_max = 50};
     assert_int_equal(tg_store_open(&kit->options, kit->now_us, &kit->store), TG_OK);
     fill(kit);
+    const uint8_t sealer[TG_STORE_SEALER_BYTES] = {1}, other[TG_STORE_SEALER_BYTES] = {2};
+    assert_int_equal(tg_store_sealer(kit->store, sealer), TG_OK);
     kit_reopen(kit);
     struct tg_store *from = kit->store;
     assert_int_equal(tg_move_copy(from, to, kit->now_us, ignore, NULL), TG_OK);
@@ -87,6 +89,8 @@ static void test_copy(void **state)
     assert_int_equal(kit_ask(kit, 2000, 7, 7), TG_CLAIM_REPLAY);
     assert_int_equal(kit_ask(kit, 2001, 500, 500), TG_CLAIM_UNKNOWN);
     assert_int_equal(kit_ask(kit, 2002, 501, 501), TG_CLAIM_UNKNOWN);
+    assert_int_equal(tg_store_sealer(kit->store, other), TG_ERR_DENIED);
+    assert_int_equal(tg_store_sealer(kit->store, sealer), TG_OK);
     int64_t reserved = 0, committed = 0;
     kit_counter(kit, KIT_QUOTA_DAY, &reserved, &committed);
     assert_int_equal(reserved, 100);

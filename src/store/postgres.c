@@ -347,6 +347,7 @@ static const struct tg_store_backend postgres = {
     .setup_read = tg_postgres_setup_read,
     .setup_changed = tg_postgres_setup_changed,
     .act = tg_postgres_act,
+    .sealer = tg_postgres_sealer,
 };
 
 enum tg_err tg_postgres_open(const struct tg_store_options *options, int64_t now_us, struct tg_store **ret)

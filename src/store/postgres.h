@@ -222,6 +222,7 @@ uint64_t tg_postgres_last_event(const struct tg_store *store);
 TG_MUST_CHECK enum tg_err tg_postgres_setup_read(struct tg_store *store, const struct tg_setup_reader *reader);
 bool tg_postgres_setup_changed(const struct tg_store *store);
 TG_MUST_CHECK enum tg_err tg_postgres_act(struct tg_store *store, struct tg_act *act);
+TG_MUST_CHECK enum tg_err tg_postgres_sealer(struct tg_store *store, const uint8_t key[TG_STORE_SEALER_BYTES]);
 
 /* postgres_rotate.c: one look at the shared row; TG_ERR_DOWN: this keeper was declared gone. */
 TG_MUST_CHECK enum tg_err tg_postgres_poll(struct tg_postgres *store);

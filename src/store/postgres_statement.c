@@ -110,6 +110,9 @@ static const char *const texts[TG_PG_STATEMENTS] = {
     [TG_PG_INSTANCE_DROP] = "DELETE FROM tollgate_instance WHERE id = $1::int4",
     [TG_PG_RECENT] = "SELECT request_id, outcome FROM tollgate_settlement ORDER BY ticket DESC LIMIT $1::int8",
 
+    [TG_PG_SEALER_ADD] = "INSERT INTO tollgate_sealer (id, public_key) VALUES (1, $1::bytea) ON CONFLICT (id) DO NOTHING",
+    [TG_PG_SEALER] = "SELECT public_key FROM tollgate_sealer WHERE id = 1",
+
     [TG_PG_POLL] =
         "SELECT st.takeovers, st.setup_version, st.next_event, st.claims, st.unknown, st.events, g.number, g.opened_us, "
         "g.first_event, (SELECT count(*) FROM tollgate_segment WHERE NOT purged)::int8 FROM tollgate_state st, "
@@ -176,7 +179,8 @@ static const char *const texts[TG_PG_STATEMENTS] = {
     [TG_PG_ROUTES] = "SELECT route, sealed FROM tollgate_route ORDER BY route",
 
     [TG_PG_MOVE_EMPTY] = "SELECT next_event, (SELECT count(*) FROM tollgate_claim)::int8 + (SELECT count(*) FROM "
-                         "tollgate_partner)::int8 FROM tollgate_state WHERE id = 1",
+                         "tollgate_partner)::int8 + (SELECT count(*) FROM tollgate_sealer)::int8 FROM tollgate_state "
+                         "WHERE id = 1",
     [TG_PG_MOVE_PARTNER] = "INSERT INTO tollgate_partner (id, name) VALUES ($1::int8, $2::bytea)",
     [TG_PG_MOVE_CREDENTIAL] =
         "INSERT INTO tollgate_credential (id, partner, environment, hash, prefix, operations, created_us, expires_us, "

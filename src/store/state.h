@@ -158,6 +158,7 @@ TG_MUST_CHECK enum tg_err tg_embedded_events(struct tg_store *store, uint64_t fr
                                              void *user);
 TG_MUST_CHECK enum tg_err tg_embedded_setup_read(struct tg_store *store, const struct tg_setup_reader *reader);
 TG_MUST_CHECK enum tg_err tg_embedded_act(struct tg_store *store, struct tg_act *act);
+TG_MUST_CHECK enum tg_err tg_embedded_sealer(struct tg_store *store, const uint8_t key[TG_STORE_SEALER_BYTES]);
 
 /* recover.c */
 TG_MUST_CHECK enum tg_err tg_recover(struct tg_store *store, int64_t now_us);

@@ -88,3 +88,9 @@ enum tg_err tg_store_act(struct tg_store *store, struct tg_act *act)
 {
     return backend_of(store)->act(store, act);
 }
+
+enum tg_err tg_store_sealer(struct tg_store *store, const uint8_t key[TG_STORE_SEALER_BYTES])
+{
+    const struct tg_store_backend *backend = backend_of(store);
+    return backend->sealer == NULL ? TG_OK : backend->sealer(store, key);
+}

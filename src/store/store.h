@@ -221,4 +221,13 @@ struct tg_act {
 /* TG_ERR_DENIED: name taken; TG_ERR_ABSENT: no such row. Both leave an event that says so. */
 TG_MUST_CHECK enum tg_err tg_store_act(struct tg_store *store, struct tg_act *act);
 
+/* ---- whose keys name the claims ---- */
+
+#define TG_STORE_SEALER_BYTES 32 /* an Ed25519 public key */
+/*
+ * A store belongs to one sealer, known by the public half of its record key: under other keys the same claim would have
+ * another name and be taken again. The first one is written down, durable. TG_ERR_DENIED: it belongs to another.
+ */
+TG_MUST_CHECK enum tg_err tg_store_sealer(struct tg_store *store, const uint8_t key[TG_STORE_SEALER_BYTES]);
+
 #endif

@@ -172,6 +172,7 @@ static const struct tg_store_backend embedded = {
     .last_event = embedded_last_event,
     .setup_read = tg_embedded_setup_read,
     .act = tg_embedded_act,
+    .sealer = tg_embedded_sealer,
 };
 
 enum tg_err tg_embedded_open(const struct tg_store_options *options, int64_t now_us, struct tg_store **ret)
