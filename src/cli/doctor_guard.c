@@ -92,6 +92,24 @@ static void check_memory(struct tg_doctor *doctor, const json_t *sealer)
     }
 }
 
+/* The sealer as the keeper sees it: the right one, and another instance's where this one joins. */
+static void check_sealer(struct tg_doctor *doctor, const json_t *sealer)
+{
+    const struct tg_instance *instance = &doctor->instance;
+
+    if (json_is_true(json_object_get(sealer, "foreign"))) {
+        tg_doctor_find(doctor, TG_FINDING_FAULT, "put the keys/ that the store was begun with back, then restart the sealer",
+                       "the sealer's keys are not those of this store: every payment gets 503");
+    } else if (json_is_true(json_object_get(sealer, "up"))) {
+        check_landlock(doctor, "sealer", json_object_get(sealer, "landlock"));
+        check_memory(doctor, sealer);
+    } else if (instance->joins[0] != '\0') {
+        tg_doctor_find(doctor, TG_FINDING_FAULT,
+                       "start that instance; its \"keepers\" in tollgate.json must count those that join it too",
+                       "the sealer of %s does not take this keeper: every payment gets 503", instance->joins);
+    }
+}
+
 void tg_doctor_guards(struct tg_doctor *doctor)
 {
     const struct tg_instance *instance = &doctor->instance;
@@ -109,13 +127,8 @@ void tg_doctor_guards(struct tg_doctor *doctor)
         return;
     }
     if (tg_admin_try(&admin, "status", NULL, &status, why, sizeof(why)) == TG_OK) {
-        const json_t *sealer = json_object_get(status, "sealer");
-
         check_landlock(doctor, "keeper", json_object_get(json_object_get(status, "protection"), "keeper_landlock"));
-        if (json_is_true(json_object_get(sealer, "up"))) {
-            check_landlock(doctor, "sealer", json_object_get(sealer, "landlock"));
-            check_memory(doctor, sealer);
-        }
+        check_sealer(doctor, json_object_get(status, "sealer"));
     }
     json_decref(status);
     tg_admin_close(&admin);

@@ -101,9 +101,12 @@ static void check_modes(struct tg_doctor *doctor)
 {
     const struct tg_instance *instance = &doctor->instance;
     const char *keys = instance->sealer_user;
+    bool own = instance->joins[0] == '\0';
     int before = doctor->faults;
 
-    check_path(doctor, "keys", 0700, keys);
+    if (own) {
+        check_path(doctor, "keys", 0700, keys);
+    }
     check_path(doctor, "store", 0700, instance->keeper_user);
     check_path(doctor, "tls/ca.key", 0600, "");
     check_path(doctor, "tls/server.key", 0600, "");
@@ -111,9 +114,11 @@ static void check_modes(struct tg_doctor *doctor)
     check_path(doctor, "tollgate.json", 0644, "");
     check_path(doctor, "run", 0755, "");
     check_path(doctor, "log", 0755, "");
-    if (geteuid() == 0 || !instance->separated) {
+    if (own && (geteuid() == 0 || !instance->separated)) {
         check_path(doctor, "keys/master.key", 0600, keys);
         check_path(doctor, "keys/answers.ring", 0600, keys);
+    }
+    if (geteuid() == 0 || !instance->separated) {
         check_path(doctor, doctor->instance.postgres ? "store/connection" : "store/tollgate.sqlite", 0600, instance->keeper_user);
     }
     if (instance->separated) {
@@ -127,6 +132,9 @@ static void check_modes(struct tg_doctor *doctor)
     }
     if (doctor->faults == before) {
         tg_doctor_find(doctor, TG_FINDING_OK, NULL, "owners and modes are right");
+    }
+    if (!own) {
+        return;
     }
     tg_doctor_find(doctor, TG_FINDING_WARNING,
                    "keep the backup of keys/ apart from that of store/; an HSM comes with a later release",

@@ -6,8 +6,10 @@
 #include "cli/command.h"
 #include "cli/service.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 /* System users must be able to walk to the instance. */
 enum tg_err tg_folders_reachable(const struct tg_instance *instance)
@@ -55,6 +57,23 @@ enum tg_err tg_folders_owner(const struct tg_instance *instance, const char *nam
     return TG_OK;
 }
 
+/* An instance that joins another finds that one's sealer where its own would be. */
+static enum tg_err sealer_join(const struct tg_instance *instance)
+{
+    char there[TG_PATH_BYTES_MAX];
+    char here[TG_PATH_BYTES_MAX];
+
+    if (instance->joins[0] == '\0') {
+        return TG_OK;
+    }
+    if (tg_path_join(there, instance->joins, "run/sealer.sock") != TG_OK ||
+        symlink(there, tg_instance_path(instance, "run/sealer.sock", here)) != 0) {
+        tg_complain("cannot make %s/run/sealer.sock: %s", instance->dir, strerror(errno));
+        return TG_ERR_DENIED;
+    }
+    return TG_OK;
+}
+
 enum tg_err tg_folders_make(const struct tg_instance *instance)
 {
     static const struct {
@@ -69,13 +88,17 @@ enum tg_err tg_folders_make(const struct tg_instance *instance)
     for (i = 0; err == TG_OK && i < sizeof(folders) / sizeof(folders[0]); i++) {
         struct tg_owner owner;
 
-        if (strcmp(folders[i].name, "sandbox") == 0 && !instance->sandbox) {
+        if ((strcmp(folders[i].name, "sandbox") == 0 && !instance->sandbox) ||
+            (strcmp(folders[i].name, "keys") == 0 && instance->joins[0] != '\0')) {
             continue;
         }
         err = tg_folders_owner(instance, folders[i].name, &owner);
         if (err == TG_OK) {
             err = tg_folder_make(tg_instance_path(instance, folders[i].name, path), folders[i].mode, owner);
         }
+    }
+    if (err == TG_OK) {
+        err = sealer_join(instance);
     }
     if (err == TG_OK) {
         err = tg_service_pid_files(instance);

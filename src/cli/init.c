@@ -2,7 +2,8 @@
  * init.c - `tollgate init`: makes an instance from nothing.
  *
  * Order: look, then make folders, keys, papers and files, tollgate.json last, so that a folder without it is known
- * to be half made. What exists is never overwritten.
+ * to be half made. What exists is never overwritten. One that joins another takes over that one's connection and
+ * authority, and has no keys.
  */
 #include "cli/account.h"
 #include "cli/command.h"
@@ -29,6 +30,7 @@
 #define INIT_RATE_DEFAULT 2000
 #define INIT_WORKERS_MAX 64
 #define INIT_CONNECTION_BYTES_MAX 2048 /* as the keeper takes it (keeper/connection.h) */
+#define INIT_KEEPERS_POSTGRES 2 /* so that one instance can join without a restart; each costs the sealer 8 MB */
 
 const struct tg_option tg_options_init[] = {
     TG_OPTION_HELP,
@@ -41,6 +43,7 @@ const struct tg_option tg_options_init[] = {
     {"sandbox", 0, TG_OPTION_FLAG, NULL, "run the sandbox processor refpay as the upstream"},
     {"name", 0, TG_OPTION_MANY, "HOST", "one more name or address of the server certificate"},
     {"store", 0, TG_OPTION_TEXT, "postgres:FILE", "keep everything on the PostgreSQL server that FILE names (a folder)"},
+    {"join", 0, TG_OPTION_TEXT, "DIR", "share database, sealer and authority of another instance of this machine"},
     {"rate", 0, TG_OPTION_TEXT, "N", "requests a second from one address (2000)"},
     {"workers", 0, TG_OPTION_TEXT, "N", "nginx workers (one a processor)"},
     TG_OPTION_END,
@@ -51,7 +54,10 @@ struct init_wish {
     const char *names[TG_OPTION_REPEATS_MAX + 4]; /* localhost, 127.0.0.1, --name..., the listen address, NULL */
     char host[TG_ADDRESS_CHARS_MAX];
     char crl_url[INIT_URL_CHARS_MAX];
-    const char *connection; /* the file that --store names */
+    const char *connection; /* the file that --store names, or the joined instance's */
+    struct tg_instance joined; /* --join: the other one */
+    char joined_connection[TG_PATH_BYTES_MAX];
+    char joined_profile[TG_PATH_BYTES_MAX];
     int64_t rate_per_s;
     int64_t workers;
     char profiles[TG_PATH_BYTES_MAX]; /* where the shipped ones are copied from */
@@ -141,10 +147,95 @@ static enum tg_err crl_url_read(const struct tg_arguments *arguments, struct ini
     return TG_OK;
 }
 
+/* What is wrong with joining the other instance, or NULL. */
+static const char *join_fault(const struct tg_arguments *arguments, const struct tg_instance *joined)
+{
+    if (tg_arguments_flag(arguments, "sandbox") || tg_arguments_text(arguments, "store") != NULL) {
+        return "--sandbox and --store are the joined instance's: leave them out";
+    }
+    if (!joined->postgres) {
+        return "its store is a folder, which has one keeper: only instances on PostgreSQL are joined";
+    }
+    if (joined->joins[0] != '\0') {
+        return "it has joined another instance itself: join that one";
+    }
+    if (joined->keepers < 2) {
+        return "its sealer serves one keeper: add  \"keepers\": 2  to its tollgate.json, then `tollgate down` and `up`";
+    }
+    if (joined->separated != (geteuid() == 0)) {
+        return "it was made by another user: call as that one";
+    }
+    return NULL;
+}
+
+/* --join: the other instance must be there, and share what it is asked to share. */
+static enum tg_err join_read(const struct tg_arguments *arguments, struct init_wish *wish)
+{
+    const char *dir = tg_arguments_text(arguments, "join");
+    const char *fault;
+    char name[TG_USER_CHARS_MAX + 16];
+
+    if (dir == NULL) {
+        return TG_OK;
+    }
+    if (tg_instance_open(arguments, dir, &wish->joined) != TG_OK) {
+        return TG_ERR_INPUT;
+    }
+    fault = join_fault(arguments, &wish->joined);
+    if (fault != NULL) {
+        tg_complain("--join %s: %s", wish->joined.dir, fault);
+        return TG_ERR_INPUT;
+    }
+    memcpy(wish->instance.joins, wish->joined.dir, strlen(wish->joined.dir) + 1);
+    wish->instance.postgres = true;
+    wish->connection = tg_instance_path(&wish->joined, "store/connection", wish->joined_connection);
+    (void)snprintf(name, sizeof(name), "profiles/%s.json", wish->joined.profile);
+    (void)tg_instance_path(&wish->joined, name, wish->joined_profile);
+    return TG_OK;
+}
+
+static enum tg_err addresses_read(const struct tg_arguments *arguments, struct init_wish *wish)
+{
+    struct tg_instance *instance = &wish->instance;
+    bool joins = instance->joins[0] != '\0';
+    enum tg_err err = address_take(arguments, "listen", "127.0.0.1:8443", instance->listen);
+
+    if (err == TG_OK) {
+        err = address_take(arguments, "status-listen", "127.0.0.1:8444", instance->status_listen);
+    }
+    if (err == TG_OK) {
+        err = address_take(arguments, "upstream", joins ? wish->joined.upstream : "127.0.0.1:9080", instance->upstream);
+    }
+    if (err == TG_OK && joins &&
+        (strcmp(instance->listen, wish->joined.listen) == 0 ||
+         strcmp(instance->status_listen, wish->joined.status_listen) == 0)) {
+        tg_complain("%s listens there already: give --listen and --status-listen", wish->joined.dir);
+        err = TG_ERR_INPUT;
+    }
+    return err;
+}
+
+static enum tg_err store_read(const struct tg_arguments *arguments, struct init_wish *wish)
+{
+    const char *store = tg_arguments_text(arguments, "store");
+
+    wish->instance.keepers = 1;
+    if (store == NULL) {
+        return TG_OK;
+    }
+    if (strncmp(store, "postgres:", 9) != 0 || store[9] == '\0') {
+        tg_complain("--store must be postgres:FILE, where FILE holds one line as \"host=... dbname=...\"");
+        return TG_ERR_INPUT;
+    }
+    wish->connection = store + 9;
+    wish->instance.postgres = true;
+    wish->instance.keepers = INIT_KEEPERS_POSTGRES;
+    return TG_OK;
+}
+
 /* TG_ERR_INPUT and TG_ERR_LIMIT: the line is wrong. */
 static enum tg_err wish_read(struct tg_arguments *arguments, struct init_wish *wish)
 {
-    const char *profile = tg_arguments_text_or(arguments, "profile", "generic-json");
     struct tg_instance *instance = &wish->instance;
     enum tg_err err = tg_instance_find(arguments, tg_arguments_word(arguments, 0), instance);
 
@@ -152,13 +243,13 @@ static enum tg_err wish_read(struct tg_arguments *arguments, struct init_wish *w
     wish->workers = sysconf(_SC_NPROCESSORS_ONLN);
     wish->workers = wish->workers < 1 ? 1 : wish->workers > INIT_WORKERS_MAX ? INIT_WORKERS_MAX : wish->workers;
     if (err == TG_OK) {
-        err = address_take(arguments, "listen", "127.0.0.1:8443", instance->listen);
+        err = store_read(arguments, wish);
     }
     if (err == TG_OK) {
-        err = address_take(arguments, "status-listen", "127.0.0.1:8444", instance->status_listen);
+        err = join_read(arguments, wish);
     }
     if (err == TG_OK) {
-        err = address_take(arguments, "upstream", "127.0.0.1:9080", instance->upstream);
+        err = addresses_read(arguments, wish);
     }
     if (err == TG_OK && (tg_arguments_number(arguments, "rate", 1, 1000000, &wish->rate_per_s) != TG_OK ||
                          tg_arguments_number(arguments, "workers", 1, INIT_WORKERS_MAX, &wish->workers) != TG_OK)) {
@@ -166,21 +257,14 @@ static enum tg_err wish_read(struct tg_arguments *arguments, struct init_wish *w
         err = TG_ERR_INPUT;
     }
     if (err == TG_OK) {
-        err = profile_take(profile, wish);
+        const char *otherwise = instance->joins[0] == '\0' ? "generic-json" : wish->joined_profile;
+
+        err = profile_take(tg_arguments_text_or(arguments, "profile", otherwise), wish);
     }
     if (err != TG_OK) {
         return err;
     }
     instance->sandbox = tg_arguments_flag(arguments, "sandbox");
-    if (tg_arguments_text(arguments, "store") != NULL) {
-        wish->connection = tg_arguments_text(arguments, "store");
-        if (strncmp(wish->connection, "postgres:", 9) != 0 || wish->connection[9] == '\0') {
-            tg_complain("--store must be postgres:FILE, where FILE holds one line as \"host=... dbname=...\"");
-            return TG_ERR_INPUT;
-        }
-        wish->connection += 9;
-        instance->postgres = true;
-    }
     names_read(arguments, wish);
     return crl_url_read(arguments, wish);
 }
@@ -263,7 +347,8 @@ static enum tg_err nginx_conf_make(const struct init_wish *wish)
                                  .status_listen = instance->status_listen,
                                  .upstream = instance->upstream,
                                  .profile = instance->profile,
-                                 .stripe = instance->sandbox && strcmp(instance->profile, "stripe") != 0,
+                                 .stripe = (instance->sandbox || wish->joined.sandbox) &&
+                                           strcmp(instance->profile, "stripe") != 0,
                                  .workers = (unsigned)wish->workers,
                                  .rate_per_s = (unsigned)wish->rate_per_s};
 
@@ -399,7 +484,7 @@ static enum tg_err instance_make(struct init_wish *wish)
     if (err == TG_OK) {
         err = connection_make(wish);
     }
-    if (err == TG_OK) {
+    if (err == TG_OK && instance->joins[0] == '\0') {
         err = keys_make(instance);
     }
     if (err == TG_OK) {
@@ -421,6 +506,15 @@ static void url_say(const struct tg_instance *instance)
 
 static void next_say(const struct tg_instance *instance)
 {
+    if (instance->joins[0] != '\0') {
+        (void)printf("  start   tollgate up %s --detach\n"
+                     "  check   tollgate doctor %s\n"
+                     "  Clients call ",
+                     instance->dir, instance->dir);
+        url_say(instance);
+        (void)printf(" and trust %s/client/ca.pem, as before\n", instance->dir);
+        return;
+    }
     if (!instance->sandbox) {
         (void)printf("  Next (with --instance %s, or TOLLGATE_INSTANCE set):\n"
                      "    tollgate up --detach\n"
@@ -447,11 +541,17 @@ static void next_say(const struct tg_instance *instance)
 
 static void init_say(const struct tg_instance *instance)
 {
-    (void)printf("Made %s\n\n"
-                 "  !! The master key is a FILE: %s/keys/master.key\n"
-                 "  !! Whoever reads it can open every sealed answer and upstream credential.\n"
-                 "  !! Back it up apart from the store; lose it, and sealed answers are gone.\n\n",
-                 instance->dir, instance->dir);
+    (void)printf("Made %s\n\n", instance->dir);
+    if (instance->joins[0] == '\0') {
+        (void)printf("  !! The master key is a FILE: %s/keys/master.key\n"
+                     "  !! Whoever reads it can open every sealed answer and upstream credential.\n"
+                     "  !! Back it up apart from the store; lose it, and sealed answers are gone.\n\n",
+                     instance->dir);
+    } else {
+        (void)printf("  It shares database and sealer with %s,\n"
+                     "  without whose sealer it answers 503. Partners, keys, limits and routes are the same.\n\n",
+                     instance->joins);
+    }
     if (!instance->separated) {
         (void)printf("  Not root: sealer, keeper and gate run as the same user. PROCESSES NOT SEPARATED.\n\n");
     }

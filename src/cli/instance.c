@@ -102,6 +102,12 @@ enum tg_err tg_instance_write(const struct tg_instance *instance, struct tg_buf 
     if (root != NULL && instance->postgres) {
         (void)json_object_set_new(root, "store", json_string("postgres"));
     }
+    if (root != NULL && instance->joins[0] != '\0') {
+        (void)json_object_set_new(root, "joins", json_string(instance->joins));
+    }
+    if (root != NULL && instance->keepers > 1) {
+        (void)json_object_set_new(root, "keepers", json_integer(instance->keepers));
+    }
     if (root != NULL && instance->separated) {
         json_t *users = json_pack("{s:s, s:s, s:s, s:s}", "keeper", instance->keeper_user, "sealer",
                                   instance->sealer_user, "gate", instance->gate_user, "sandbox",
@@ -132,11 +138,36 @@ static bool text_take(json_t *root, const char *name, char *ret, size_t ret_size
     return true;
 }
 
+/* Where everything is kept, and with whom it is shared. */
+static const char *store_fill(json_t *root, struct tg_instance *ret)
+{
+    const char *store = json_string_value(json_object_get(root, "store"));
+    const json_t *keepers = json_object_get(root, "keepers");
+    json_int_t count = keepers == NULL ? 1 : json_integer_value(keepers);
+
+    if (json_object_get(root, "store") != NULL && (store == NULL || strcmp(store, "postgres") != 0)) {
+        return "\"store\" may only be \"postgres\"";
+    }
+    ret->postgres = store != NULL;
+    if (json_object_get(root, "joins") != NULL &&
+        (!text_take(root, "joins", ret->joins, sizeof(ret->joins)) || ret->joins[0] != '/')) {
+        return "\"joins\" must be the folder of another instance";
+    }
+    if (count < 1 || count > TG_INSTANCE_KEEPERS_MAX) {
+        return "\"keepers\" must be a number from 1 to 8";
+    }
+    ret->keepers = (unsigned)count;
+    if (!ret->postgres && (ret->joins[0] != '\0' || count > 1)) {
+        return "\"joins\" and \"keepers\" need \"store\": \"postgres\": a folder has one keeper";
+    }
+    return NULL;
+}
+
 static const char *instance_fill(json_t *root, struct tg_instance *ret)
 {
     json_t *users = json_object_get(root, "users");
     char host[TG_ADDRESS_CHARS_MAX];
-    const char *store;
+    const char *wrong;
     uint16_t port;
 
     if (json_integer_value(json_object_get(root, "version")) != INSTANCE_VERSION) {
@@ -157,11 +188,10 @@ static const char *instance_fill(json_t *root, struct tg_instance *ret)
         return "\"profile\" must be a name";
     }
     ret->sandbox = json_is_true(json_object_get(root, "sandbox"));
-    store = json_string_value(json_object_get(root, "store"));
-    if (json_object_get(root, "store") != NULL && (store == NULL || strcmp(store, "postgres") != 0)) {
-        return "\"store\" may only be \"postgres\"";
+    wrong = store_fill(root, ret);
+    if (wrong != NULL) {
+        return wrong;
     }
-    ret->postgres = store != NULL;
     ret->separated = json_is_true(json_object_get(root, "separated"));
     if (ret->separated && (!text_take(users, "keeper", ret->keeper_user, sizeof(ret->keeper_user)) ||
                            !text_take(users, "sealer", ret->sealer_user, sizeof(ret->sealer_user)) ||

@@ -18,6 +18,8 @@
 /* Longest instance path: with "/run/sealer.sock" and a NUL it must fit sun_path (108 bytes). */
 #define TG_INSTANCE_PATH_BYTES_MAX 88
 
+#define TG_INSTANCE_KEEPERS_MAX 8 /* as the sealer takes it (sealer/serve.h) */
+
 struct tg_instance {
     char dir[TG_PATH_BYTES_MAX];
     char listen[TG_ADDRESS_CHARS_MAX];        /* "127.0.0.1:8443" */
@@ -26,6 +28,8 @@ struct tg_instance {
     char profile[TG_USER_CHARS_MAX];
     bool sandbox;
     bool postgres;                            /* the store is a server's; store/connection says which */
+    char joins[TG_INSTANCE_PATH_BYTES_MAX + 1]; /* the instance whose database and sealer this one shares, or "" */
+    unsigned keepers;                         /* that the sealer serves: this instance's, and of those that join it */
     bool separated;                           /* each process has its own user */
     char keeper_user[TG_USER_CHARS_MAX];      /* "" where not separated */
     char sealer_user[TG_USER_CHARS_MAX];

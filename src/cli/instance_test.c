@@ -11,6 +11,10 @@
 #include <string.h>
 #include <cmocka.h>
 
+#define GOOD_BUT(member)                                                                                               \
+    ("{\"version\":1,\"listen\":\"127.0.0.1:1\",\"status_listen\":\"127.0.0.1:2\",\"upstream\":\"127.0.0.1:3\","            \
+     "\"profile\":\"p\"," member "}")
+
 static void test_round_trip(void **state)
 {
     const struct tg_instance instance = {.listen = "127.0.0.1:8443",
@@ -18,6 +22,9 @@ static void test_round_trip(void **state)
                                          .upstream = "127.0.0.1:9080",
                                          .profile = "generic-json",
                                          .sandbox = true,
+                                         .postgres = true,
+                                         .joins = "/srv/one",
+                                         .keepers = 3,
                                          .separated = true,
                                          .keeper_user = "k",
                                          .sealer_user = "s",
@@ -41,12 +48,20 @@ static void test_refused_files(void **state)
         "{\"version\":1,\"listen\":\"127.0.0.1:1\",\"status_listen\":\"127.0.0.1:2\",\"upstream\":\"\"}",
         ("{\"version\":1,\"listen\":\"127.0.0.1:1\",\"status_listen\":\"127.0.0.1:2\",\"upstream\":\"127.0.0.1:3\","
          "\"profile\":\"p\",\"separated\":true}"),
+        GOOD_BUT("\"store\":\"sqlite\""),
+        GOOD_BUT("\"joins\":\"/srv/one\""),
+        GOOD_BUT("\"keepers\":2"),
+        GOOD_BUT("\"store\":\"postgres\",\"joins\":\"one\""),
+        GOOD_BUT("\"store\":\"postgres\",\"joins\":7"),
+        GOOD_BUT("\"store\":\"postgres\",\"keepers\":0"),
+        GOOD_BUT("\"store\":\"postgres\",\"keepers\":9"),
     };
     struct tg_instance instance;
     char why[200];
     size_t i;
 
     (void)state;
+    assert_int_equal(tg_instance_read(TG_SPAN(GOOD_BUT("\"store\":\"postgres\"")), &instance, why, sizeof(why)), TG_OK);
     for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         why[0] = '\0';
         assert_int_equal(tg_instance_read(tg_span_string(texts[i]), &instance, why, sizeof(why)), TG_ERR_INPUT);

@@ -28,6 +28,9 @@ const char *tg_service_name(enum tg_service service)
 
 bool tg_service_wanted(const struct tg_instance *instance, enum tg_service service)
 {
+    if (service == TG_SERVICE_SEALER) {
+        return instance->joins[0] == '\0';
+    }
     return service != TG_SERVICE_REFPAY || instance->sandbox;
 }
 
@@ -81,6 +84,9 @@ static enum tg_err line_sealer(const struct tg_instance *instance, struct tg_ser
     word_path(ret, instance, "--keys", "keys");
     word_path(ret, instance, "--socket", "run/sealer.sock");
     word_number(ret, "--keeper-uid", instance->separated ? keeper.uid : geteuid());
+    if (instance->keepers > 1) {
+        word_number(ret, "--keepers", instance->keepers);
+    }
     if (instance->separated) {
         word_kept(ret, "--user", instance->sealer_user);
     }

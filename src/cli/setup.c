@@ -120,6 +120,37 @@ static pid_t daemon_start(const struct tg_instance *instance, enum tg_service se
     return pid;
 }
 
+/* The database may belong to another instance's sealer: with this one's keys payments would be made twice. */
+static bool sealer_fits(const struct tg_instance *instance)
+{
+    int64_t end_ms = tg_monotonic_ms() + START_WAIT_MS;
+    bool up = false;
+    bool foreign = false;
+
+    while (!up && !foreign && tg_monotonic_ms() < end_ms) {
+        struct tg_admin admin;
+        json_t *result = NULL;
+        char why[200];
+
+        if (tg_admin_open(instance, true, &admin) == TG_OK) {
+            if (tg_admin_try(&admin, "status", NULL, &result, why, sizeof(why)) == TG_OK) {
+                up = json_is_true(json_object_get(json_object_get(result, "sealer"), "up"));
+                foreign = json_is_true(json_object_get(json_object_get(result, "sealer"), "foreign"));
+            }
+            json_decref(result);
+            tg_admin_close(&admin);
+        }
+        tg_sleep_ms(up || foreign ? 0 : 20);
+    }
+    if (foreign) {
+        tg_complain("the database belongs to another instance: to put a second gate on it, "
+                    "`tollgate init DIR --join THAT`; else name an empty database");
+    } else if (!up) {
+        tg_complain("the keeper has no sealer: see %s/log", instance->dir);
+    }
+    return up;
+}
+
 static void daemon_stop(enum tg_service service, pid_t pid)
 {
     int status;
@@ -138,10 +169,14 @@ static void daemon_stop(enum tg_service service, pid_t pid)
 enum tg_err tg_setup_instance(const struct tg_instance *instance, const char *read_operations,
                               const struct tg_setup_route *routes, size_t route_count)
 {
-    pid_t sealer = daemon_start(instance, TG_SERVICE_SEALER);
-    pid_t keeper = sealer > 0 ? daemon_start(instance, TG_SERVICE_KEEPER) : -1;
-    enum tg_err err = keeper > 0 ? setup_all(instance, read_operations, routes, route_count) : TG_ERR_DOWN;
+    bool own = tg_service_wanted(instance, TG_SERVICE_SEALER);
+    pid_t sealer = own ? daemon_start(instance, TG_SERVICE_SEALER) : 0;
+    pid_t keeper = sealer >= 0 ? daemon_start(instance, TG_SERVICE_KEEPER) : -1;
+    enum tg_err err = keeper > 0 && (!own || sealer_fits(instance)) ? TG_OK : TG_ERR_DOWN;
 
+    if (err == TG_OK) {
+        err = setup_all(instance, read_operations, routes, route_count);
+    }
     daemon_stop(TG_SERVICE_KEEPER, keeper);
     daemon_stop(TG_SERVICE_SEALER, sealer);
     return err;

@@ -76,6 +76,9 @@ static void status_ask(const struct tg_instance *instance, struct status *ret)
         }
         tg_admin_close(&admin);
     }
+    if (instance->joins[0] != '\0') { /* another instance's, but nothing passes without it */
+        ret->all = ret->all && json_is_true(json_object_get(json_object_get(ret->keeper, "sealer"), "up"));
+    }
 }
 
 static void status_free(struct status *status)
@@ -110,6 +113,9 @@ static void status_say(const struct tg_instance *instance, const struct status *
 
     (void)printf("instance  %s\npayments  https://%s\nstatus    http://%s/tollgate/status\n", instance->dir,
                  instance->listen, instance->status_listen);
+    if (instance->joins[0] != '\0') {
+        (void)printf("joins     %s: its database, its sealer\n", instance->joins);
+    }
     if (instance->separated && geteuid() != 0) {
         (void)printf("NOTE      made by root: call as root to see its processes\n");
     }

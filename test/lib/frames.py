@@ -219,9 +219,10 @@ class Operator:
 
 
 def wait_until(what, seconds=10):
+    """What it said when it said something true."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if what():
-            return
+        if said := what():
+            return said
         time.sleep(0.01)
     raise AssertionError("it did not happen in time")

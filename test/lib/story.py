@@ -63,23 +63,25 @@ class Answer:
 
 
 class Instance:
-    def __init__(self, *init_options, sandbox=True):
+    def __init__(self, *init_options, sandbox=True, joins=None, connection=None):
+        """joins: another Instance, whose database, sealer and processor this one shares. connection: of a server."""
         root = "/var/lib/tollgate" if os.geteuid() == 0 else tempfile.gettempdir()
         os.makedirs(root, exist_ok=True)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="story-", dir=root))
         os.chmod(self.folder, 0o755)
         self.dir = self.folder / "instance"
         self.port, self.status_port, self.upstream_port = free_ports(3)
-        self.secrets = []
-        self.process = None
+        self.secrets = [] if joins is None else joins.secrets
+        self.joins, self.process = joins, None
         self.planted = f"planted-{uuid.uuid4().hex}"  # in the operator's environment; no service may inherit it
-        store = []
-        if postgres.wanted():
-            self.connection_file = postgres.shared().connection_file(self.folder / "connection")
-            store = ["--store", f"postgres:{self.connection_file}"]
+        with_whom = ["--upstream", f"127.0.0.1:{self.upstream_port}", *(["--sandbox"] if sandbox else [])]
+        if joins is not None:
+            self.upstream_port, with_whom = joins.upstream_port, ["--join", joins.dir]
+        elif connection is not None or postgres.wanted():
+            self.connection_file = postgres.shared().connection_file(self.folder / "connection", connection)
+            with_whom += ["--store", f"postgres:{self.connection_file}"]
         self.run("init", str(self.dir), "--listen", f"127.0.0.1:{self.port}", "--status-listen",
-                 f"127.0.0.1:{self.status_port}", "--upstream", f"127.0.0.1:{self.upstream_port}",
-                 *(["--sandbox"] if sandbox else []), *store, *init_options, place=False)
+                 f"127.0.0.1:{self.status_port}", *with_whom, *init_options, place=False)
         for name in (self.dir / "client").glob("*.key"):
             self.secrets.append(name.read_text().strip())
         self.context = ssl.create_default_context(cafile=str(self.dir / "client" / "ca.pem"))
@@ -150,6 +152,8 @@ class Instance:
         return key
 
     def keys(self, name="tour"):
+        if self.joins is not None:
+            return self.joins.keys(name)
         return (self.dir / "client" / f"{name}.key").read_text().strip()
 
     # --- the world ---
@@ -210,6 +214,8 @@ class Instance:
             return probe.connect_ex(str(self.dir / "run/refpay.sock")) == 0
 
     def refpay(self, *arguments):
+        if self.joins is not None:
+            return self.joins.refpay(*arguments)
         done = subprocess.run([str(BUILD / "refpay"), *map(str, arguments), "--control", str(self.dir / "run/refpay.sock")],
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=30,
                               check=False)
