@@ -13,6 +13,9 @@
 
 #include "base/banned.h"
 
+/* Parts up to this length are gathered and given in one: a call of EVP costs more than to copy them. */
+#define GATHERED_BYTES 192u
+
 /* EVP takes a pointer even for nothing. */
 static const uint8_t nothing;
 
@@ -45,6 +48,35 @@ enum tg_err tg_sha256(struct tg_span bytes, uint8_t ret[TG_DIGEST_BYTES])
     return finish(context, fine, ret) ? TG_OK : TG_ERR_BUG;
 }
 
+/* Short bytes on their way into a digest. */
+struct gathered {
+    EVP_MD_CTX *context;
+    size_t len;
+    uint8_t bytes[GATHERED_BYTES];
+};
+
+static bool gathered_flush(struct gathered *gathered)
+{
+    bool fine = EVP_DigestUpdate(gathered->context, gathered->bytes, gathered->len) == 1;
+    gathered->len = 0;
+    return fine;
+}
+
+static bool gathered_add(struct gathered *gathered, struct tg_span bytes)
+{
+    if (bytes.len > sizeof(gathered->bytes) - gathered->len && !gathered_flush(gathered)) {
+        return false;
+    }
+    if (bytes.len > sizeof(gathered->bytes)) {
+        return EVP_DigestUpdate(gathered->context, bytes.ptr, bytes.len) == 1;
+    }
+    if (bytes.len > 0) {
+        memcpy(gathered->bytes + gathered->len, bytes.ptr, bytes.len);
+        gathered->len += bytes.len;
+    }
+    return true;
+}
+
 enum tg_err tg_sha256_parts(const struct tg_span *parts, size_t count, uint8_t ret[TG_DIGEST_BYTES])
 {
     struct tg_contexts *contexts = tg_contexts_get();
@@ -52,13 +84,17 @@ enum tg_err tg_sha256_parts(const struct tg_span *parts, size_t count, uint8_t r
         tg_wipe(ret, TG_DIGEST_BYTES);
         return TG_ERR_BUG;
     }
-    EVP_MD_CTX *context = contexts->digest;
-    bool fine = EVP_DigestInit_ex2(context, tg_context_sha256(), NULL) == 1;
+    struct gathered gathered;
+    gathered.context = contexts->digest;
+    gathered.len = 0;
+    bool fine = EVP_DigestInit_ex2(gathered.context, tg_context_sha256(), NULL) == 1;
     for (size_t i = 0; i < count && fine; i++) {
         uint8_t len[8];
         tg_be64_write(len, parts[i].len);
-        fine = EVP_DigestUpdate(context, len, sizeof(len)) == 1 &&
-               EVP_DigestUpdate(context, at(parts[i]), parts[i].len) == 1;
+        fine = gathered_add(&gathered, tg_span(len, sizeof(len))) && gathered_add(&gathered, parts[i]);
     }
-    return finish(context, fine, ret) ? TG_OK : TG_ERR_BUG;
+    fine = fine && gathered_flush(&gathered);
+    /* Parts may be personal: no copy stays. */
+    tg_wipe(gathered.bytes, sizeof(gathered.bytes));
+    return finish(gathered.context, fine, ret) ? TG_OK : TG_ERR_BUG;
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "base/hex.h"
 #include "crypto/crypto.h"
 
@@ -54,9 +55,36 @@ static void test_parts(void **state)
     assert_int_equal(tg_sha256_parts(NULL, 0, a), TG_OK);
 }
 
+/* Parts are gathered before they are digested: however long they are, the bytes are the same. */
+static void test_parts_of_any_length(void **state)
+{
+    (void)state;
+    static uint8_t bytes[1000];
+    static uint8_t plain[8 * 4 + 3 * sizeof(bytes)];
+    for (size_t i = 0; i < sizeof(bytes); i++) {
+        bytes[i] = (uint8_t)(i * 7 + i / 256);
+    }
+    for (size_t len = 0; len <= 600; len++) {
+        const struct tg_span parts[] = {tg_span(bytes, len), tg_span(bytes + 1, 600 - len), tg_span(bytes + 3, len / 5),
+                                        tg_span(bytes + 9, len % 197)};
+        struct tg_buf out = tg_buf(plain, sizeof(plain));
+        uint8_t got[TG_DIGEST_BYTES];
+        uint8_t expected[TG_DIGEST_BYTES];
+        for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+            tg_buf_put_u64(&out, parts[i].len);
+            tg_buf_put(&out, parts[i]);
+        }
+        assert_int_equal(tg_buf_done(&out), TG_OK);
+        assert_int_equal(tg_sha256_parts(parts, sizeof(parts) / sizeof(parts[0]), got), TG_OK);
+        assert_int_equal(tg_sha256(tg_buf_span(&out), expected), TG_OK);
+        assert_memory_equal(got, expected, sizeof(got));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_parts_of_any_length),
         cmocka_unit_test(test_vectors),
         cmocka_unit_test(test_parts),
     };
