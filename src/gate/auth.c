@@ -5,13 +5,10 @@
 
 #include "core/http/field.h"
 #include "crypto/crypto.h"
+#include "gate/certificate.h"
 #include "gate/fields.h"
 #include "gate/link.h"
 #include "gate/zone.h"
-
-#if (NGX_HTTP_SSL)
-#include <openssl/x509.h>
-#endif
 
 /* A partner uses few keys and a worker serves few partners at once: 512 places of 120 bytes, one place a key. */
 #define TG_AUTH_PLACES 512
@@ -88,32 +85,6 @@ static struct tg_span tg_auth_key(const struct tg_profile *profile, struct tg_sp
     return tg_span_trim(tg_span_sub(value, scheme.len, value.len));
 }
 
-static bool tg_auth_certificate(ngx_http_request_t *r, struct tg_auth *ret)
-{
-    bool ok = true;
-
-#if (NGX_HTTP_SSL)
-    ngx_connection_t *connection = r->connection;
-    unsigned int len = 0;
-    X509 *certificate;
-
-#if (NGX_HTTP_V2)
-    connection = r->stream != NULL ? r->stream->connection->connection : connection;
-#endif
-    if (connection->ssl == NULL || SSL_get_verify_result(connection->ssl->connection) != X509_V_OK) {
-        return true;
-    }
-    certificate = SSL_get1_peer_certificate(connection->ssl->connection);
-    if (certificate == NULL) {
-        return true;
-    }
-    ok = X509_digest(certificate, EVP_sha256(), ret->certificate, &len) == 1 && len == TG_DIGEST_BYTES;
-    ret->has_certificate = ok;
-    X509_free(certificate);
-#endif
-    return ok;
-}
-
 uint16_t tg_gate_auth_read(ngx_http_request_t *r, const struct tg_profile *profile, struct tg_auth *ret)
 {
     size_t count;
@@ -131,7 +102,7 @@ uint16_t tg_gate_auth_read(ngx_http_request_t *r, const struct tg_profile *profi
     if (!tg_api_key_shape_ok(key)) {
         return TG_REASON_CREDENTIAL_MALFORMED;
     }
-    if (tg_sha256(key, ret->key_hash) != TG_OK || !tg_auth_certificate(r, ret)) {
+    if (tg_sha256(key, ret->key_hash) != TG_OK || !tg_gate_certificate(r, &ret->has_certificate, ret->certificate)) {
         return TG_REASON_INTERNAL;
     }
     ngx_memcpy(ret->key_prefix, key.ptr, TG_API_KEY_PREFIX_CHARS);

@@ -4,7 +4,7 @@ import uuid
 import pytest
 from lib import house
 from lib.instance import PROFILE, Instance
-from lib.raw import Http1
+from lib.raw import Http1, Http2
 from lib.upstream import answer, cut, field
 
 FORM = "application/x-www-form-urlencoded"
@@ -98,6 +98,17 @@ def test_a_partner_with_a_certificate_must_show_it(stripe):
         assert answered.status == status, (name, answered)
         if status == 401:
             assert answered.json["error"]["code"] == "certificate_mismatch"
+    # Each call of a connection is held against what that connection has shown, not against the call before it.
+    with Http1(stripe.port, house.tls_context("client")) as shows, Http1(stripe.port, house.tls_context()) as silent, \
+            Http1(stripe.port, house.tls_context("other")) as wrong, \
+            Http2(stripe.port, house.tls_context("client")) as http2:
+        for _ in range(3):
+            for client, status in ((shows, 201), (wrong, 401), (silent, 401), (shows, 201)):
+                call = stripe.bytes_of(BODY, path=PATH, content_type=FORM, key=key)
+                assert client.send(call).read().status == status
+            fields = [(":method", "POST"), (":scheme", "https"), (":authority", "localhost"), (":path", PATH),
+                      ("authorization", f"Bearer {key}"), ("idempotency-key", uuid.uuid4().hex), ("content-type", FORM)]
+            assert http2.read(http2.request(fields, BODY)).status == 201
     # A partner without one is not asked for it, and may show one.
     with Http1(stripe.port, house.tls_context("client")) as client:
         assert client.send(stripe.bytes_of(BODY, path=PATH, content_type=FORM)).read().status == 201
