@@ -5,7 +5,6 @@
  * there. The request's own cleanup list runs earlier, when the connection ends under a waiting request: then slots are
  * given back or handed on, and nothing may be asked for this request any more.
  */
-#include "crypto/crypto.h"
 #include "gate/steps.h"
 #include "gate/zone.h"
 
@@ -84,7 +83,7 @@ struct tg_gate_ctx *tg_gate_ctx_make(ngx_http_request_t *r)
     if (destroyed == NULL || ended == NULL || ctx == NULL) {
         return NULL;
     }
-    if (tg_random(ctx->request_id, sizeof(ctx->request_id)) != TG_OK) {
+    if (!tg_gate_request_id(ctx->request_id)) {
         return NULL;
     }
     text = tg_buf(ctx->request_id_text, sizeof(ctx->request_id_text));

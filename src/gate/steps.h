@@ -31,6 +31,11 @@ void tg_gate_address(ngx_http_request_t *r, uint8_t ret[16]);
 
 struct tg_span tg_gate_span(ngx_str_t text);
 
+/* ---- request_id.c ---- */
+
+/* An id that nobody had before; false: no randomness. */
+bool tg_gate_request_id(uint8_t ret[TG_REQUEST_ID_BYTES]);
+
 /* ---- phases ---- */
 ngx_int_t tg_gate_post_read(ngx_http_request_t *r);
 ngx_int_t tg_gate_preaccess(ngx_http_request_t *r);

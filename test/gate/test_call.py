@@ -27,6 +27,15 @@ def problem(answer, status, reason):
     return answer
 
 
+def test_no_two_calls_have_one_request_id(gate):
+    ids = []
+    for _ in range(2):
+        with gate.http1() as client:
+            for _ in range(150):
+                ids.append(client.send(gate.bytes_of(b"{")).read().get("Tollgate-Request-Id"))
+    assert len(set(ids)) == 300
+
+
 # --- who calls ---
 
 def wrong_keys(gate):
