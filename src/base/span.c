@@ -6,7 +6,7 @@
  */
 #include "base/span.h"
 
-#include <string.h>
+#include "base/word.h"
 
 #include "base/banned.h"
 
@@ -20,37 +20,33 @@ struct tg_span tg_span_string(const char *string)
     return tg_span(string, string == NULL ? 0 : strlen(string));
 }
 
-bool tg_span_equal(struct tg_span a, struct tg_span b)
+static bool same_word_nocase(const uint8_t *a, const uint8_t *b)
 {
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+    return tg_word_lower(tg_word(a)) == tg_word_lower(tg_word(b));
 }
 
-bool tg_span_equal_nocase(struct tg_span a, struct tg_span b)
+bool tg_span_same_nocase(const uint8_t *a, const uint8_t *b, size_t len)
 {
-    if (a.len != b.len) {
-        return false;
+    if (len < TG_WORD_BYTES) {
+        for (size_t i = 0; i < len; i++) {
+            if (lower(a[i]) != lower(b[i])) {
+                return false;
+            }
+        }
+        return true;
     }
-    for (size_t i = 0; i < a.len; i++) {
-        if (lower(a.ptr[i]) != lower(b.ptr[i])) {
+    for (size_t i = 0; i < len - TG_WORD_BYTES; i += TG_WORD_BYTES) {
+        if (!same_word_nocase(a + i, b + i)) {
             return false;
         }
     }
-    return true;
+    /* The last word may overlap the one before. */
+    return same_word_nocase(a + len - TG_WORD_BYTES, b + len - TG_WORD_BYTES);
 }
 
 bool tg_span_starts(struct tg_span span, struct tg_span prefix)
 {
     return span.len >= prefix.len && (prefix.len == 0 || memcmp(span.ptr, prefix.ptr, prefix.len) == 0);
-}
-
-struct tg_span tg_span_sub(struct tg_span span, size_t offset, size_t len)
-{
-    if (offset >= span.len) {
-        /* NULL + 0 is undefined in C: an empty span keeps its pointer. */
-        return tg_span(span.len == 0 ? span.ptr : span.ptr + span.len, 0);
-    }
-    size_t left = span.len - offset;
-    return tg_span(span.ptr + offset, len < left ? len : left);
 }
 
 size_t tg_span_find(struct tg_span span, uint8_t byte)

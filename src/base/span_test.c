@@ -24,6 +24,27 @@ static void test_equality(void **state)
     assert_int_equal(tg_span_string(NULL).len, 0);
 }
 
+/* Every length around a word's, a byte that differs at every place, and the bytes whose case bit means nothing. */
+static void test_nocase_at_every_place(void **state)
+{
+    (void)state;
+    static const char upper[] = "IDEMPOTENCY-KEY_OF@SOME[LENGTH";
+    static const char mixed[] = "idempotency-Key_oF@sOme[leNgth";
+    char other[sizeof(mixed)];
+    for (size_t len = 0; len < sizeof(mixed); len++) {
+        assert_true(tg_span_equal_nocase(tg_span(upper, len), tg_span(mixed, len)));
+        for (size_t i = 0; i < len; i++) {
+            for (unsigned byte = 0; byte < 256; byte++) {
+                memcpy(other, mixed, sizeof(other));
+                other[i] = (char)byte;
+                bool letter = (byte | 0x20) >= 'a' && (byte | 0x20) <= 'z';
+                bool same = (uint8_t)mixed[i] == byte || (letter && ((uint8_t)mixed[i] ^ byte) == 0x20);
+                assert_int_equal(tg_span_equal_nocase(tg_span(upper, len), tg_span(other, len)), same);
+            }
+        }
+    }
+}
+
 static void test_parts(void **state)
 {
     (void)state;
@@ -60,6 +81,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_equality),
+        cmocka_unit_test(test_nocase_at_every_place),
         cmocka_unit_test(test_parts),
         cmocka_unit_test(test_trim_and_order),
     };
