@@ -10,6 +10,11 @@
 
 #include "base/banned.h"
 
+/* TG_SPAN, as a constant. */
+#define NAME(literal)                                                                                                  \
+    {                                                                                                                  \
+        (const uint8_t *)(literal), sizeof(literal) - 1                                                                \
+    }
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define STATUS_MIN 200u /* an interim answer is never stored */
 #define STATUS_MAX 599u
@@ -17,43 +22,42 @@
 bool tg_answer_field_kept(struct tg_span name)
 {
     /* Hop-by-hop (RFC 9110 7.6.1), framing that nginx writes anew, and what belongs to the first sending only. */
-    static const char *const dropped[] = {
-        "age",
-        "alt-svc",
-        "connection",
-        "content-length",
-        "date",
-        "expires",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-connection",
-        "proxy-authorization",
-        "server",
-        "set-cookie",
-        "set-cookie2",
-        "status",
-        "te",
-        "trailer",
-        "trailers",
-        "transfer-encoding",
-        "upgrade",
-        "via",
-        "idempotent-replayed",
+    static const struct tg_span dropped[] = {
+        NAME("age"),
+        NAME("alt-svc"),
+        NAME("connection"),
+        NAME("content-length"),
+        NAME("date"),
+        NAME("expires"),
+        NAME("keep-alive"),
+        NAME("proxy-authenticate"),
+        NAME("proxy-connection"),
+        NAME("proxy-authorization"),
+        NAME("server"),
+        NAME("set-cookie"),
+        NAME("set-cookie2"),
+        NAME("status"),
+        NAME("te"),
+        NAME("trailer"),
+        NAME("trailers"),
+        NAME("transfer-encoding"),
+        NAME("upgrade"),
+        NAME("via"),
+        NAME("idempotent-replayed"),
     };
     /* Words to nginx itself, and our own. */
-    static const char *const dropped_families[] = {"x-accel-", "tollgate-", "x-tollgate-"};
+    static const struct tg_span dropped_families[] = {NAME("x-accel-"), NAME("tollgate-"), NAME("x-tollgate-")};
 
     if (!tg_field_name_ok(name)) {
         return false;
     }
     for (size_t i = 0; i < COUNT(dropped); i++) {
-        if (tg_span_equal_nocase(name, tg_span_string(dropped[i]))) {
+        if (tg_span_equal_nocase(name, dropped[i])) {
             return false;
         }
     }
     for (size_t i = 0; i < COUNT(dropped_families); i++) {
-        struct tg_span family = tg_span_string(dropped_families[i]);
-        if (name.len >= family.len && tg_span_equal_nocase(tg_span_sub(name, 0, family.len), family)) {
+        if (tg_span_equal_nocase(tg_span_sub(name, 0, dropped_families[i].len), dropped_families[i])) {
             return false;
         }
     }

@@ -6,6 +6,9 @@
  */
 #include "core/http/field.h"
 
+#include "base/byte_set.h"
+#include "base/word.h"
+
 #include "base/banned.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -23,28 +26,40 @@ static bool is_alpha(uint8_t byte)
     return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z');
 }
 
-/* tchar of RFC 9110 5.6.2. */
-static bool is_token(uint8_t byte)
-{
-    return is_digit(byte) || is_alpha(byte) ||
-           (byte != 0 && tg_span_find(TG_SPAN("!#$%&'*+-.^_`|~"), byte) < sizeof("!#$%&'*+-.^_`|~") - 1);
-}
+/* tchar of RFC 9110 5.6.2: letters, digits and !#$%&'*+-.^_`|~ */
+static const struct tg_byte_set token = {{0x3ff6cfa00000000, 0x57ffffffc7fffffe, 0, 0}};
 
 bool tg_field_name_ok(struct tg_span name)
 {
     for (size_t i = 0; i < name.len; i++) {
-        if (!is_token(name.ptr[i])) {
+        if (!tg_byte_set_has(&token, name.ptr[i])) {
             return false;
         }
     }
     return name.len > 0;
 }
 
+static bool is_control(uint8_t byte)
+{
+    return (byte < 0x20 && byte != '\t') || byte == 0x7f;
+}
+
 bool tg_field_value_ok(struct tg_span value)
 {
-    for (size_t i = 0; i < value.len; i++) {
-        uint8_t byte = value.ptr[i];
-        if ((byte < 0x20 && byte != '\t') || byte == 0x7f) {
+    size_t i = 0;
+    while (value.len - i >= TG_WORD_BYTES) {
+        uint64_t word = tg_word(value.ptr + i);
+        uint64_t marks = tg_word_range(word, 0, 0x1f) | tg_word_range(word, 0x7f, 0x7f);
+        /* HTAB is the one control byte that may be there: such words are looked at byte by byte. */
+        for (size_t k = 0; marks != 0 && k < TG_WORD_BYTES; k++) {
+            if (is_control(value.ptr[i + k])) {
+                return false;
+            }
+        }
+        i += TG_WORD_BYTES;
+    }
+    for (; i < value.len; i++) {
+        if (is_control(value.ptr[i])) {
             return false;
         }
     }
@@ -81,8 +96,10 @@ struct family {
 
 static bool is_among(struct tg_span name, const struct family *families, size_t count)
 {
+    uint8_t first = name.len == 0 ? 0 : folded(name.ptr[0]);
     for (size_t i = 0; i < count; i++) {
-        if (folded_starts(name, families[i].text) && (!families[i].whole || name.len == families[i].text.len)) {
+        if (first == families[i].text.ptr[0] && folded_starts(name, families[i].text) &&
+            (!families[i].whole || name.len == families[i].text.len)) {
             return true;
         }
     }

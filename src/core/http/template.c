@@ -6,6 +6,7 @@
  */
 #include "core/http/template.h"
 
+#include "base/byte_set.h"
 #include "base/hex.h"
 #include "base/utf8.h"
 
@@ -30,18 +31,11 @@ static bool is_one_of(struct tg_span bytes, uint8_t byte)
     return tg_span_find(bytes, byte) < bytes.len;
 }
 
-/* RFC 3986 2.3. */
-static bool is_unreserved(uint8_t byte)
-{
-    return (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') ||
-           is_one_of(TG_SPAN("-._~"), byte);
-}
+/* RFC 3986 2.3: letters, digits and -._~ */
+static const struct tg_byte_set unreserved = {{0x3ff600000000000, 0x47fffffe87fffffe, 0, 0}};
 
-/* unreserved, sub-delims without ';', ':' and '@' (RFC 3986 3.3). */
-static bool is_pchar(uint8_t byte)
-{
-    return is_unreserved(byte) || is_one_of(TG_SPAN("!$&'()*+,=:@"), byte);
-}
+/* unreserved, sub-delims without ';', ':' and '@' (RFC 3986 3.3): with !$&'()*+,=:@ */
+static const struct tg_byte_set pchar = {{0x27ff7fd200000000, 0x47fffffe87ffffff, 0, 0}};
 
 static bool is_dots(struct tg_span segment)
 {
@@ -75,8 +69,8 @@ static size_t escape_len(struct tg_span segment, size_t at)
         byte = escaped_byte(segment, at + 3 * len);
     }
     len = tg_utf8_next(tg_span(bytes, len), &character);
-    if (len == 1 &&
-        (bytes[0] <= 0x1f || bytes[0] == 0x7f || is_one_of(TG_SPAN("/\\;%"), bytes[0]) || is_unreserved(bytes[0]))) {
+    if (len == 1 && (bytes[0] <= 0x1f || bytes[0] == 0x7f || is_one_of(TG_SPAN("/\\;%"), bytes[0]) ||
+                     tg_byte_set_has(&unreserved, bytes[0]))) {
         return 0;
     }
     return 3 * len;
@@ -85,7 +79,7 @@ static size_t escape_len(struct tg_span segment, size_t at)
 static bool segment_ok(struct tg_span segment)
 {
     for (size_t i = 0; i < segment.len;) {
-        size_t len = segment.ptr[i] == '%' ? escape_len(segment, i) : is_pchar(segment.ptr[i]);
+        size_t len = segment.ptr[i] == '%' ? escape_len(segment, i) : tg_byte_set_has(&pchar, segment.ptr[i]);
         if (len == 0) {
             return false;
         }
@@ -116,7 +110,7 @@ bool tg_query_ok(struct tg_span query)
                 return false;
             }
             i += 2;
-        } else if (!is_pchar(byte) && !is_one_of(TG_SPAN("/?;[]"), byte)) {
+        } else if (!tg_byte_set_has(&pchar, byte) && !is_one_of(TG_SPAN("/?;[]"), byte)) {
             return false;
         }
     }
@@ -140,14 +134,23 @@ bool tg_template_ok(struct tg_span path_template)
 
 bool tg_template_matches(struct tg_span path_template, struct tg_span path)
 {
-    while (path_template.len > 0 && path.len > 0) {
-        struct tg_span expected = segment_take(&path_template);
-        struct tg_span segment = segment_take(&path);
-        if (segment.len == 0 || (!is_variable(expected) && !tg_span_equal(expected, segment))) {
+    size_t i = 0;
+    size_t k = 0;
+    while (i < path_template.len && k < path.len) {
+        if (path_template.ptr[i] == '{') {
+            /* Only a whole segment is a variable (tg_template_ok): it takes one segment of the path, not an empty one.
+             */
+            size_t from = k;
+            i += tg_span_find(tg_span_sub(path_template, i, path_template.len), '/');
+            k += tg_span_find(tg_span_sub(path, k, path.len), '/');
+            if (k == from) {
+                return false;
+            }
+        } else if (path_template.ptr[i++] != path.ptr[k++]) {
             return false;
         }
     }
-    return path_template.len == 0 && path.len == 0;
+    return i == path_template.len && k == path.len;
 }
 
 int tg_template_compare(struct tg_span a, struct tg_span b)
