@@ -8,6 +8,7 @@
 
 #include "base/hex.h"
 #include "base/utf8.h"
+#include "base/word.h"
 
 #include "base/banned.h"
 
@@ -133,10 +134,25 @@ static bool escape_read(struct reader *reader)
     return true;
 }
 
+/* Marks of the bytes at which plain_read() has to look: controls, '"', '\\' and what is not ASCII. */
+static uint64_t marks_of(uint64_t word)
+{
+    return tg_word_range(word, 0, 0x1f) | tg_word_range(word, '"', '"') | tg_word_range(word, '\\', '\\') |
+           (word & TG_WORD_MARKS);
+}
+
 /* Advances over characters that stand for themselves. */
 static enum tg_reason plain_read(struct reader *reader)
 {
     while (reader->at < reader->text.len) {
+        if (reader->text.len - reader->at >= TG_WORD_BYTES) {
+            uint64_t marks = marks_of(tg_word(reader->text.ptr + reader->at));
+            if (marks == 0) {
+                reader->at += TG_WORD_BYTES;
+                continue;
+            }
+            reader->at += tg_word_first(marks);
+        }
         uint8_t byte = reader->text.ptr[reader->at];
         if (byte == '"' || byte == '\\') {
             return TG_REASON_OK;

@@ -6,10 +6,13 @@
  */
 #include "core/payment/card.h"
 
+#include "base/word.h"
+
 #include "base/banned.h"
 
 #define UUID_CHARS 36           /* RFC 9562 4: 8-4-4-4-12 */
-#define IDENTIFIER_CHARS_MIN 24 /* the shortest common hexadecimal identifier (96 bits); a card has 19 digits at most */
+#define IDENTIFIER_CHARS_MIN 24 /* the shortest common hexadecimal identifier (96 bits); a card has 19 digits at most  \
+                                 */
 
 static bool is_digit(uint8_t byte)
 {
@@ -112,9 +115,27 @@ static size_t identifier_len(struct tg_span bytes, size_t at)
     return letter && len >= IDENTIFIER_CHARS_MIN ? len : 0;
 }
 
+/* True when bytes hold as many digits as the shortest card, wherever they stand. */
+static bool digits_enough(struct tg_span bytes)
+{
+    size_t count = 0;
+    size_t at = 0;
+    if (bytes.len < TG_CARD_DIGITS_MIN) {
+        return false;
+    }
+    for (; bytes.len - at >= TG_WORD_BYTES; at += TG_WORD_BYTES) {
+        count += tg_word_count(tg_word_range(tg_word(bytes.ptr + at), '0', '9'));
+    }
+    for (; at < bytes.len; at++) {
+        count += is_digit(bytes.ptr[at]);
+    }
+    return count >= TG_CARD_DIGITS_MIN;
+}
+
 bool tg_card_found(struct tg_span bytes)
 {
-    if (bytes.len < TG_CARD_DIGITS_MIN) {
+    /* Most texts end here: names, words, short references. */
+    if (!digits_enough(bytes)) {
         return false;
     }
     size_t at = 0;

@@ -138,13 +138,16 @@ static uint8_t loose(uint8_t byte)
 /* True for a key that is not the name, but would be to such a reader. */
 static bool is_alias(struct tg_span name, struct tg_span key)
 {
-    struct tg_span text = tg_span_sub(key, 0, tg_span_find(key, 0));
-    for (size_t i = 0; i < name.len && i < text.len; i++) {
-        if (loose(name.ptr[i]) != loose(text.ptr[i])) {
+    /* What such a reader sees of the key ends at a NUL; most keys are shorter or longer than the name. */
+    if (key.len < name.len || (key.len > name.len && key.ptr[name.len] != 0)) {
+        return false;
+    }
+    for (size_t i = 0; i < name.len; i++) {
+        if (key.ptr[i] == 0 || loose(name.ptr[i]) != loose(key.ptr[i])) {
             return false;
         }
     }
-    return name.len == text.len && !tg_span_equal(name, key);
+    return !tg_span_equal(name, key);
 }
 
 /* A member that some readers would take for one on the pointer's way, or NULL. */
