@@ -47,6 +47,14 @@ const struct tg_auth_answer *tg_gate_auth_cached(const struct tg_auth *auth)
     return &place->answer;
 }
 
+/* True for the hash of a key that was remembered: its shape was checked then, and is all that its bytes say. */
+static bool tg_auth_shape_known(const struct tg_auth *auth)
+{
+    const struct tg_auth_place *place = tg_auth_place(auth);
+
+    return place->used && tg_equal_secret(place->key_hash, auth->key_hash, TG_DIGEST_BYTES);
+}
+
 void tg_gate_auth_remember(const struct tg_auth *auth, const struct tg_auth_answer *answer)
 {
     struct tg_auth_place *place = tg_auth_place(auth);
@@ -99,10 +107,16 @@ uint16_t tg_gate_auth_read(ngx_http_request_t *r, const struct tg_profile *profi
         return TG_REASON_CREDENTIAL_MALFORMED;
     }
     key = tg_auth_key(profile, tg_gate_span(field->value));
-    if (!tg_api_key_shape_ok(key)) {
+    if (key.len != TG_API_KEY_CHARS) {
         return TG_REASON_CREDENTIAL_MALFORMED;
     }
-    if (tg_sha256(key, ret->key_hash) != TG_OK || !tg_gate_certificate(r, &ret->has_certificate, ret->certificate)) {
+    if (tg_sha256(key, ret->key_hash) != TG_OK) {
+        return TG_REASON_INTERNAL;
+    }
+    if (!tg_auth_shape_known(ret) && !tg_api_key_shape_ok(key)) {
+        return TG_REASON_CREDENTIAL_MALFORMED;
+    }
+    if (!tg_gate_certificate(r, &ret->has_certificate, ret->certificate)) {
         return TG_REASON_INTERNAL;
     }
     ngx_memcpy(ret->key_prefix, key.ptr, TG_API_KEY_PREFIX_CHARS);

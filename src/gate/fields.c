@@ -36,13 +36,10 @@ static u_char tg_fields_folded(u_char byte)
     return byte == '_' ? '-' : ngx_tolower(byte);
 }
 
-bool tg_gate_field_is(struct tg_span name, struct tg_span wanted)
+bool tg_gate_field_same(const uint8_t *name, const uint8_t *wanted, size_t len)
 {
-    if (name.len != wanted.len) {
-        return false;
-    }
-    for (size_t i = 0; i < name.len; i++) {
-        if (tg_fields_folded(name.ptr[i]) != tg_fields_folded(wanted.ptr[i])) {
+    for (size_t i = 0; i < len; i++) {
+        if (tg_fields_folded(name[i]) != tg_fields_folded(wanted[i])) {
             return false;
         }
     }

@@ -39,8 +39,14 @@ ngx_int_t tg_gate_fields_drop(ngx_http_request_t *r, tg_gate_field_drop_fn drop,
 /* The field of this name, or NULL; *count says how many there are. Any case, but no other spelling. */
 ngx_table_elt_t *tg_gate_field_find(ngx_http_request_t *r, struct tg_span name, size_t *count);
 
+/* For tg_gate_field_is: len bytes each. */
+bool tg_gate_field_same(const uint8_t *name, const uint8_t *wanted, size_t len);
+
 /* Equal without case, '_' and '-' alike: one field to a CGI-like upstream (RFC 3875 4.1.18). */
-bool tg_gate_field_is(struct tg_span name, struct tg_span wanted);
+static inline bool tg_gate_field_is(struct tg_span name, struct tg_span wanted)
+{
+    return name.len == wanted.len && tg_gate_field_same(name.ptr, wanted.ptr, name.len);
+}
 
 /* True when a field has this name in another spelling only: an upstream may take it for the field, or for a second. */
 bool tg_gate_field_aliased(ngx_http_request_t *r, struct tg_span name);

@@ -84,7 +84,7 @@ static bool tg_hop_is_dropped(const ngx_table_elt_t *field, void *data)
     return tg_gate_field_is(name, TG_SPAN("proxy-authorization")) ||
            tg_gate_field_is(name, TG_SPAN("proxy-connection")) || tg_gate_field_is(name, TG_SPAN("trailer")) ||
            /* HTTP_PROXY to a CGI program: where its own calls go. */
-           tg_gate_field_is(name, TG_SPAN("proxy")) || (!tg_hop_is_judged(hop, name) && tg_hop_is_named(hop, name));
+           tg_gate_field_is(name, TG_SPAN("proxy")) || (tg_hop_is_named(hop, name) && !tg_hop_is_judged(hop, name));
 }
 
 ngx_int_t tg_gate_hop_drop(ngx_http_request_t *r, const struct tg_gate_ctx *ctx)
