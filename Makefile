@@ -5,7 +5,7 @@
 #   make build         the programs and the module in build/
 #   make fuzz MINUTES=n TARGET=name    longer fuzzing
 #   make bench         Tollgate beside others, the keeper alone, growth: bench/RESULTS.md (QUICK=1: in four minutes)
-#   make fault SEEDS=n | SEED=n        seeded faults against a whole instance; SEEDS writes doc/evidence/faults.md
+#   make fault SEEDS=n | SEED=n        seeded faults against a whole instance; SEEDS writes doc/evidence/faults.md (PAIR=1: two gates)
 #   make tls           what testssl.sh says of the gate: doc/evidence/tls.md
 #   make deb           the Debian packages, in build/deb/
 #   make format        clang-format over our own files
@@ -52,7 +52,8 @@ fault:
 	@test -f build-gcc/build.ninja || meson setup build-gcc -Dtests=true >build-gcc.log 2>&1 || { cat build-gcc.log; exit 1; }
 	@rm -f build-gcc.log
 	@ninja -C build-gcc --quiet
-	@TOLLGATE_BUILD=$(CURDIR)/build-gcc /usr/bin/python3 test/fault/fault.py \
+	@TOLLGATE_BUILD=$(CURDIR)/build-gcc $(if $(PAIR),TOLLGATE_STORE=postgres) /usr/bin/python3 test/fault/fault.py \
+	    $(if $(PAIR),--pair) \
 	    $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),40) --results build-gcc/fault-results.jsonl)
 
 tls: build

@@ -63,7 +63,8 @@ def write(results, path):
              "a whole instance under concurrent callers that retry; its verdict compares what each caller was told, the",
              "record, the open claims, the quotas' counters and the processor's own books. A step's fault is drawn at the",
              "nth call of a kind; it happens when the seed's payments get that far. A seed that was run again counts by its",
-             "last run.", "",
+             "last run. Two gates: each with its keeper on one database, one sealer and one processor; a fault falls on one of",
+             "them, callers retry at either, and some ask both at once.", "",
              f"Date: {datetime.date.today().isoformat()}. Commit: {commit()}. Machine: {machine()}.", ""]
     for store in sorted({row["store"] for row in rows}):
         mine = [row for row in rows if row["store"] == store]

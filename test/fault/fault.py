@@ -5,6 +5,8 @@
     fault.py --seed 17               that one alone, with its schedule shown
     fault.py --first 201 --seeds 200 --results FILE    a piece; pieces are put together by --report
 
+    --pair               the seeds against two gates on one PostgreSQL, each with its keeper
+
 Promises: prints each seed that failed with its schedule and every difference;
 ends non-zero when there is one. TOLLGATE_STORE names the store.
 """
@@ -32,13 +34,14 @@ SEEDS_A_TREE = 40
 class Bench:
     """Trees of processes, one after the other, that seeds are run on."""
 
-    def __init__(self):
-        self.house, self.record, self.seeds, self.log_lines, self.calls = None, None, 0, 0, []
+    def __init__(self, pair=False):
+        self.house, self.record, self.seeds, self.log_lines, self.calls = None, None, 0, [], []
+        self.pair, self.store = pair, STORE + (", two gates" if pair else "")
 
     def open(self):
         if self.house is None:
-            self.house, self.record = Street(), verdict.Record()
-            self.seeds, self.log_lines = 0, 0
+            self.house, self.record = Street(self.pair), verdict.Record()
+            self.seeds, self.log_lines = 0, [0 for _ in self.house.gates]
             try:
                 self.house.up()
             except BaseException:
@@ -85,12 +88,11 @@ class Bench:
             self.calls = calls
             self.house.quiet()
             found = verdict.judge(self.house, self.record, calls)
-            more, self.log_lines = verdict.deaths(self.house, plan, self.log_lines)
-            found += more
+            found += verdict.deaths(self.house, plan, self.log_lines)
         except Exception as error:  # whatever breaks is this seed's finding
             found.append(f"{type(error).__name__}: {error}")
         self.seeds += 1
-        result = {"seed": plan["seed"], "store": STORE, "fired": sorted(fired), "drawn": sorted({f["name"] for f in
+        result = {"seed": plan["seed"], "store": self.store, "fired": sorted(fired), "drawn": sorted({f["name"] for f in
                   plan["faults"]}), "calls": len(calls), "tries": sum(len(call["told"]) for call in calls),
                   "paid": sum(any(one["status"] == 201 for one in call["told"]) for call in calls),
                   "found": found, "seconds": round(time.monotonic() - begin, 2)}
@@ -101,7 +103,7 @@ class Bench:
         return result
 
 
-def show(result, plan):
+def show(result, plan, pair=False):
     state = "FAILED" if result["found"] else "ok"
     print(f"seed {result['seed']} {state}  {result['calls']} calls, {result['paid']} paid, {result['seconds']} s  "
           f"[{', '.join(result['fired'])}]", flush=True)
@@ -109,15 +111,15 @@ def show(result, plan):
         print(f"    schedule: {json.dumps(plan)}", flush=True)
         for line in result["found"]:
             print(f"    {line[:2000]}", flush=True)
-        print(f"    again: make fault SEED={result['seed']}", flush=True)
+        print(f"    again: make fault SEED={result['seed']}{' PAIR=1' if pair else ''}", flush=True)
 
 
-def run_seeds(seeds, results=None, quiet=False, told=False):
+def run_seeds(seeds, results=None, told=False, pair=False):
     """Each seed's result, in order."""
-    bench, rows = Bench(), []
+    bench, rows = Bench(pair), []
     try:
         for seed in seeds:
-            plan = schedule(seed, STORE)
+            plan = schedule(seed, STORE, pair)
             result = bench.run(plan)
             rows.append(result)
             if told:
@@ -126,13 +128,12 @@ def run_seeds(seeds, results=None, quiet=False, told=False):
             if results is not None:
                 with open(results, "a", encoding="utf-8") as handle:
                     handle.write(json.dumps(result) + "\n")
-            if not quiet or result["found"]:
-                show(result, plan)
+            show(result, plan, pair)
     finally:
         late = bench.close()
     if late:
         rows[-1]["found"] += late
-        show(rows[-1], schedule(rows[-1]["seed"], STORE))
+        show(rows[-1], schedule(rows[-1]["seed"], STORE, pair), pair)
     return rows
 
 
@@ -142,16 +143,19 @@ def main():
     parser.add_argument("--first", type=int, default=1)
     parser.add_argument("--seeds", type=int, default=40)
     parser.add_argument("--results", default=str(ROOT / "build-gcc/fault-results.jsonl"))
+    parser.add_argument("--pair", action="store_true", help="two gates on one PostgreSQL")
     parser.add_argument("--report", action="store_true", help="write doc/evidence/faults.md and end")
     options = parser.parse_args()
     if options.report:
         evidence.write(options.results, ROOT / "doc/evidence/faults.md")
         return 0
+    if options.pair and STORE != "postgres":
+        parser.error("--pair needs TOLLGATE_STORE=postgres: a folder has one keeper")
     if options.seed is not None:
-        print(json.dumps(schedule(options.seed, STORE), indent=1))
-        rows = run_seeds([options.seed], told=True)
+        print(json.dumps(schedule(options.seed, STORE, options.pair), indent=1))
+        rows = run_seeds([options.seed], told=True, pair=options.pair)
     else:
-        rows = run_seeds(range(options.first, options.first + options.seeds), options.results)
+        rows = run_seeds(range(options.first, options.first + options.seeds), options.results, pair=options.pair)
         evidence.write(options.results, ROOT / "doc/evidence/faults.md")
     bad = [row["seed"] for row in rows if row["found"]]
     print(f"{len(rows) - len(bad)} passed, {len(bad)} failed" + (f": {bad}" if bad else ""))

@@ -133,7 +133,28 @@ def server(draw):
              "times": draw.randrange(1, 5) if kind == "session cut" else 1}]
 
 
-def schedule(seed, store="sqlite"):
+def pair_up(plan, draw):
+    """The seed's faults fall on one gate or the other; some are for two alone; some callers ask both at once."""
+    for fault in plan["faults"]:
+        if fault["kind"] == "rule" and fault["program"] in ("keeper", "nginx"):
+            fault["sides"], fault["nth"] = [draw.randrange(2)], (fault["nth"] + 1) // 2
+        elif fault["kind"] == "kill" and fault["program"] in ("keeper", "worker"):
+            fault["sides"] = [draw.randrange(2)]
+        elif fault["kind"] == "clock":
+            fault["sides"] = draw.choice([[0], [1], [0, 1]])
+        elif fault["kind"] == "server" and fault["how"] == "session cut":
+            fault["one"] = draw.random() < 0.5
+    at_s, for_s, side = draw.uniform(0.02, 0.4), draw.uniform(0.3, 2.5), draw.randrange(2)
+    plan["faults"] += draw.choice([
+        [], [], [],
+        [{"name": "both keepers killed at a moment", "kind": "kill", "program": "keeper", "sides": [0, 1], "at_s": at_s}],
+        [{"name": "a keeper killed and kept away", "kind": "away", "sides": [side], "at_s": at_s, "for_s": for_s}],
+        [{"name": "a keeper stopped, then let go on", "kind": "stopped", "sides": [side], "at_s": at_s, "for_s": for_s}]])
+    plan["twins"] = draw.randrange(0, plan["callers"])
+    return plan
+
+
+def schedule(seed, store="sqlite", pair=False):
     draw = Draw(f"fault bench {seed}")
     callers, payments = draw.randrange(3, 11), draw.randrange(2, 5)
     draw.payments = callers * payments
@@ -148,7 +169,7 @@ def schedule(seed, store="sqlite"):
         # Of their own draw, so that the rest of a seed is the same on both stores.
         more = Draw(f"fault bench {seed} postgres")
         faults += server(more) if more.random() < 0.5 else []
-    return {
+    plan = {
         "seed": seed,
         "callers": callers,
         "payments": payments,
@@ -156,3 +177,4 @@ def schedule(seed, store="sqlite"):
         "narrow_minor": draw.randrange(2000, 60000),
         "faults": faults,
     }
+    return pair_up(plan, Draw(f"fault bench {seed} pair")) if pair else plan

@@ -1,4 +1,5 @@
-"""Forty seeds of the fault bench, what must hold at chosen steps, and that the bench sees what it is for."""
+"""Forty seeds of the fault bench, six against two gates, what must hold at chosen steps, and that the bench sees what it is for."""
+import json
 import threading
 import time
 
@@ -10,6 +11,7 @@ from schedule import schedule
 from street import Street
 
 SEEDS = range(1, 41)
+PAIR_SEEDS = range(1, 7)
 # What is armed at the keeper's own writes and syncs.
 disk = pytest.mark.skipif(STORE != "sqlite", reason="the server's disk is not the keeper's")
 
@@ -30,6 +32,35 @@ def test_seed(bench, seed):
     result = bench.run(plan)
     show(result, plan)
     assert not result["found"], f"seed {seed}: {result['found'][:5]}\nagain: make fault SEED={seed}"
+
+
+@pytest.fixture(scope="module")
+def pair_bench():
+    one = Bench(pair=True)
+    try:
+        yield one
+    finally:
+        found = one.close()
+    assert not found, found
+
+
+@pytest.mark.skipif(STORE != "postgres", reason="a folder has one keeper")
+@pytest.mark.parametrize("seed", PAIR_SEEDS)
+def test_seed_of_two_gates(pair_bench, seed):
+    plan = schedule(seed, STORE, pair=True)
+    result = pair_bench.run(plan)
+    show(result, plan, pair=True)
+    assert not result["found"], f"seed {seed}: {result['found'][:5]}\nagain: make fault SEED={seed} PAIR=1"
+
+
+@pytest.mark.skipif(STORE != "postgres", reason="a folder has one keeper")
+def test_both_gates_were_asked(pair_bench):
+    """The seeds before this one are of no worth where one gate had all the calls."""
+    if pair_bench.house is None:
+        pytest.skip("a seed before failed")
+    for gate in pair_bench.house.gates:
+        statuses = [json.loads(line)["status"] for line in (gate.dir / "log/access.json").read_text().splitlines()]
+        assert statuses.count(201) >= 10 and 409 in statuses, statuses
 
 
 @pytest.fixture(scope="module")

@@ -90,21 +90,21 @@ def read_books(house):
     return known
 
 
-def probe_once(house, record, name, partner, key):
+def probe_once(house, gate, record, name, partner, key):
     """What two payments were told that together know whether exactly 100 are left; and what events say is used."""
     record.read(house)
-    used = sum(record.quotas({partner}).get((partner, house.day()), (0, 0)))
+    used = sum(record.quotas({partner}).get((partner, gate.day()), (0, 0)))
     house.limit(name, used + PROBE_MINOR)
-    calls = [dict(house.new_call(amount), key=key) for amount in (PROBE_MINOR + 1, PROBE_MINOR)]
+    calls = [dict(house.new_call(amount), key=key, gates=[gate]) for amount in (PROBE_MINOR + 1, PROBE_MINOR)]
     for call in calls:
         house.pay_carefully(call, 0.05)
     return used, [[(one["status"], one["reason"]) for one in call["told"]] for call in calls]
 
 
-def probe_quota(house, record, name, partner, key):
+def probe_quota(house, gate, record, name, partner, key):
     """What the store has counted for today, asked from outside: a limit that leaves 100 must refuse 101 and take 100."""
     for _ in range(PROBES_MAX):
-        used, (over, within) = probe_once(house, record, name, partner, key)
+        used, (over, within) = probe_once(house, gate, record, name, partner, key)
         if over[-1] != (403, "quota_exceeded") or within[-1] == over[-1]:
             break
         if within[-1][0] in (201, 402):
@@ -115,8 +115,8 @@ def probe_quota(house, record, name, partner, key):
 
 
 def check_quotas(house, record):
-    found = probe_quota(house, record, "wide", house.wide_id, house.wide)
-    found += probe_quota(house, record, "narrow", house.narrow_id, house.narrow)
+    found = probe_quota(house, house.gates[-1], record, "wide", house.wide_id, house.wide)
+    found += probe_quota(house, house.gates[0], record, "narrow", house.narrow_id, house.narrow)
     house.limit("wide", house.WIDE_MINOR)
     return found
 
@@ -173,6 +173,9 @@ def compare(house, record, calls):
     before = record.next
     record.read(house)
     found = list(record.faults)
+    for gate in house.gates[1:]:
+        if {row["request_id"] for row in gate.do("reconcile.list", limit=1000)["rows"]} != unknown:
+            found.append("the gates list different unknown payments")
     if before != record.next:
         found.append("the record still grows")
     by_mark = {}
@@ -204,23 +207,29 @@ def judge(house, record, calls):
 
 
 def deaths(house, plan, seen):
-    """How processes ended since the last look, where no fault explains it."""
+    """How processes ended since the last look, where no fault explains it. seen: lines of each gate's log."""
     disk = any(fault["kind"] == "server" or (fault["kind"] == "rule" and fault["program"] == "keeper" and
                                              fault["act"].startswith("error")) for fault in plan["faults"])
-    lines = (house.dir / "log/up.log").read_text().splitlines()
     found = []
-    for line in lines[seen:]:
-        row = json.loads(line)
-        allowed = DEATHS[row.get("service", "keeper")] | ({NOT_STARTED} if disk and row.get("service") == "keeper" else set())
-        if row["event"] == "died" and row["status"] not in allowed:
-            found.append(f"{row['service']} ended with {row['status']}")
-    return found, len(lines)
+    for number, gate in enumerate(house.gates):
+        lines = (gate.dir / "log/up.log").read_text().splitlines()
+        for line in lines[seen[number]:]:
+            row = json.loads(line)
+            allowed = DEATHS[row.get("service", "keeper")] | ({NOT_STARTED} if disk and row.get("service") == "keeper" else set())
+            if row["event"] == "died" and row["status"] not in allowed:
+                found.append(f"{row['service']} of gate {number} ended with {row['status']}")
+        seen[number] = len(lines)
+    return found
 
 
 def check_kept(house, record):
-    """At the end of a tree: every event that was ever shown is still there, as it was."""
+    """At the end of a tree: every event that was ever shown is still there, as it was, at every gate."""
     record.read(house)
-    again = Record()
-    again.read(house)
-    return [] if again.lines == record.lines else [f"the record changed: {len(record.lines)} events were shown, "
-                                                   f"{len(again.lines)} are there"]
+    found = []
+    for number, gate in enumerate(house.gates):
+        again = Record()
+        again.read(gate)
+        if again.lines != record.lines:
+            found.append(f"gate {number}: the record changed: {len(record.lines)} events were shown, "
+                         f"{len(again.lines)} are there")
+    return found
