@@ -1,8 +1,8 @@
 /*
  * aead.c - AES-256-GCM (SP 800-38D) under random 96-bit nonces.
  *
- * Promises: as crypto.h. Nonces come from the generator here and nowhere else, so no caller can repeat one;
- * one key may seal 2^32 times (SP 800-38D 8.3).
+ * Promises: as crypto.h. Nonces come from the generator here and nowhere else, so no caller can repeat one, and
+ * those that were drawn ahead stay with the process that drew them; one key may seal 2^32 times (SP 800-38D 8.3).
  * Does not: seal in place: out must not overlap the input.
  */
 #include <limits.h>
@@ -25,6 +25,22 @@ static bool fits_int(struct tg_span bytes)
 static const uint8_t *at(struct tg_span bytes)
 {
     return bytes.len == 0 ? &nothing : bytes.ptr;
+}
+
+/* One that was never given before. They are public once used, so that drawing some ahead gives nothing away. */
+static enum tg_err take_nonce(struct tg_contexts *contexts, uint8_t ret[TG_NONCE_BYTES])
+{
+    if (contexts->nonces_left == 0 || contexts->nonces_process != tg_context_process()) {
+        contexts->nonces_left = 0;
+        contexts->nonces_process = tg_context_process();
+        enum tg_err err = tg_random(contexts->nonces, sizeof(contexts->nonces));
+        if (err != TG_OK) {
+            return err;
+        }
+        contexts->nonces_left = TG_NONCES_KEPT;
+    }
+    memcpy(ret, contexts->nonces + --contexts->nonces_left * TG_NONCE_BYTES, TG_NONCE_BYTES);
+    return TG_OK;
 }
 
 /* Key, nonce and associated data, then the text itself from input to out. */
@@ -54,7 +70,7 @@ enum tg_err tg_aead_seal(const uint8_t key[TG_KEY_BYTES], struct tg_span aad, st
     struct tg_contexts *contexts = tg_contexts_get();
     uint8_t *text = out + TG_NONCE_BYTES;
     int len = 0;
-    if (contexts == NULL || tg_random(out, TG_NONCE_BYTES) != TG_OK ||
+    if (contexts == NULL || take_nonce(contexts, out) != TG_OK ||
         !run(contexts->cipher, true, key, out, aad, plain, text) ||
         EVP_CipherFinal_ex(contexts->cipher, text + plain.len, &len) != 1 || len != 0 ||
         EVP_CIPHER_CTX_ctrl(contexts->cipher, EVP_CTRL_AEAD_GET_TAG, TG_TAG_BYTES, text + plain.len) != 1) {

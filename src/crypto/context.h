@@ -8,17 +8,29 @@
 #ifndef TG_CRYPTO_CONTEXT_H
 #define TG_CRYPTO_CONTEXT_H
 
+#include <stddef.h>
+#include <stdint.h>
+
+#include "crypto/crypto.h"
+
+/* Drawing random bytes costs the same for one nonce and for so many. */
+#define TG_NONCES_KEPT 32
+
 struct evp_md_st;
 struct evp_md_ctx_st;
-struct evp_mac_ctx_st;
 struct evp_cipher_ctx_st;
 struct evp_kdf_st;
 
 struct tg_contexts {
-    struct evp_md_ctx_st *digest;     /* any state; initialised by each use */
-    struct evp_mac_ctx_st *mac;       /* HMAC with SHA-256 already set */
-    struct evp_cipher_ctx_st *cipher; /* AES-256-GCM already set */
+    struct evp_md_ctx_st *digest;                    /* any state; initialised by each use */
+    struct evp_cipher_ctx_st *cipher;                /* AES-256-GCM already set */
+    uint8_t nonces[TG_NONCES_KEPT * TG_NONCE_BYTES]; /* random, none used twice: aead.c takes them from the end */
+    size_t nonces_left;
+    unsigned nonces_process; /* tg_context_process() when they were drawn */
 };
+
+/* Changes with every fork: what a process may do once, its children must not do again. */
+unsigned tg_context_process(void);
 
 /* This thread's contexts, or NULL when OpenSSL has no memory or no such algorithm. */
 struct tg_contexts *tg_contexts_get(void);

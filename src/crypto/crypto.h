@@ -28,6 +28,16 @@ TG_MUST_CHECK enum tg_err tg_sha256_parts(const struct tg_span *parts, size_t co
 /* HMAC-SHA-256 (FIPS 198-1). */
 TG_MUST_CHECK enum tg_err tg_hmac_sha256(struct tg_span key, struct tg_span bytes, uint8_t ret[TG_DIGEST_BYTES]);
 
+/* A key of HMAC-SHA-256, worked in once: as secret as the key itself, to be placed and wiped like it. */
+#define TG_MAC_STATE_WORDS 28
+struct tg_mac_key {
+    uint32_t inner[TG_MAC_STATE_WORDS];
+    uint32_t outer[TG_MAC_STATE_WORDS];
+};
+TG_MUST_CHECK enum tg_err tg_mac_prepare(struct tg_mac_key *ret, struct tg_span key);
+/* The same as tg_hmac_sha256 with that key, in half the time or less. */
+TG_MUST_CHECK enum tg_err tg_mac(const struct tg_mac_key *key, struct tg_span bytes, uint8_t ret[TG_DIGEST_BYTES]);
+
 /* HKDF-SHA-256 (RFC 5869), empty salt, at most 255 * 32 bytes out. */
 TG_MUST_CHECK enum tg_err tg_hkdf_sha256(struct tg_span key, struct tg_span info, uint8_t *ret, size_t ret_len);
 

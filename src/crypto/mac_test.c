@@ -47,6 +47,28 @@ static void test_empty_key(void **state)
     expect_hex(mac, sizeof(mac), "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
 
+/* RFC 4231 cases 1 and 6 with one prepared key each, and again: nothing of one text stays for the next. */
+static void test_prepared(void **state)
+{
+    (void)state;
+    struct tg_mac_key key;
+    uint8_t bytes[131];
+    uint8_t mac[TG_DIGEST_BYTES];
+    memset(bytes, 0x0b, 20);
+    assert_int_equal(tg_mac_prepare(&key, tg_span(bytes, 20)), TG_OK);
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(tg_mac(&key, TG_SPAN("Hi There"), mac), TG_OK);
+        expect_hex(mac, sizeof(mac), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+        assert_int_equal(
+            tg_mac(&key, TG_SPAN("something else, and longer than a block of SHA-256 is, which is 64 bytes"), mac),
+            TG_OK);
+    }
+    memset(bytes, 0xaa, sizeof(bytes));
+    assert_int_equal(tg_mac_prepare(&key, tg_span(bytes, sizeof(bytes))), TG_OK);
+    assert_int_equal(tg_mac(&key, TG_SPAN("Test Using Larger Than Block-Size Key - Hash Key First"), mac), TG_OK);
+    expect_hex(mac, sizeof(mac), "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+}
+
 static void test_hkdf(void **state)
 {
     (void)state;
@@ -68,6 +90,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hmac),
         cmocka_unit_test(test_empty_key),
+        cmocka_unit_test(test_prepared),
         cmocka_unit_test(test_hkdf),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

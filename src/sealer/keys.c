@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -34,6 +35,12 @@ static const struct fixed_key fixed_keys[] = {
 };
 
 #define FIXED_KEYS (sizeof(fixed_keys) / sizeof(fixed_keys[0]))
+
+/* What one takes in memory. */
+union place {
+    uint8_t key[TG_KEY_BYTES];
+    struct tg_mac_key mac; /* TG_KEY_USE_MAC */
+};
 
 /* True when the ring is absent or has no key yet: then a new master key orphans nothing. */
 static bool is_ring_blank(int folder)
@@ -135,27 +142,46 @@ enum tg_err tg_keys_load(struct tg_keys *keys, int folder, uid_t owner)
 
 enum tg_err tg_keys_derive(struct tg_keys *keys, const uint8_t master[TG_KEY_BYTES])
 {
-    enum tg_err err = tg_secret_make(&keys->memory, FIXED_KEYS * TG_KEY_BYTES, &keys->kind);
+    uint8_t key[TG_KEY_BYTES];
+    enum tg_err err = tg_secret_make(&keys->memory, FIXED_KEYS * sizeof(union place), &keys->kind);
     for (size_t i = 0; i < FIXED_KEYS && err == TG_OK; i++) {
-        err = tg_hkdf_sha256(tg_span(master, TG_KEY_BYTES), tg_span_string(fixed_keys[i].info),
-                             keys->memory.ptr + i * TG_KEY_BYTES, TG_KEY_BYTES);
+        union place *place = (union place *)keys->memory.ptr + i;
+        err = tg_hkdf_sha256(tg_span(master, TG_KEY_BYTES), tg_span_string(fixed_keys[i].info), key, sizeof(key));
+        if (err == TG_OK && fixed_keys[i].use == TG_KEY_USE_MAC) {
+            err = tg_mac_prepare(&place->mac, tg_span(key, sizeof(key)));
+        } else {
+            memcpy(place->key, key, sizeof(key));
+        }
     }
+    tg_wipe(key, sizeof(key));
     if (err != TG_OK) {
         tg_keys_free(keys);
         return err;
     }
-    keys->memory.len = FIXED_KEYS * TG_KEY_BYTES;
+    keys->memory.len = FIXED_KEYS * sizeof(union place);
     return TG_OK;
+}
+
+static const union place *find(const struct tg_keys *keys, uint32_t id, enum tg_key_use use)
+{
+    for (size_t i = 0; i < FIXED_KEYS && keys->memory.ptr != NULL; i++) {
+        if (fixed_keys[i].id == id && fixed_keys[i].use == use) {
+            return (const union place *)keys->memory.ptr + i;
+        }
+    }
+    return NULL;
 }
 
 const uint8_t *tg_keys_find(const struct tg_keys *keys, uint32_t id, enum tg_key_use use)
 {
-    for (size_t i = 0; i < FIXED_KEYS && keys->memory.ptr != NULL; i++) {
-        if (fixed_keys[i].id == id && fixed_keys[i].use == use) {
-            return keys->memory.ptr + i * TG_KEY_BYTES;
-        }
-    }
-    return NULL;
+    const union place *place = use == TG_KEY_USE_MAC ? NULL : find(keys, id, use);
+    return place == NULL ? NULL : place->key;
+}
+
+const struct tg_mac_key *tg_keys_find_mac(const struct tg_keys *keys, uint32_t id)
+{
+    const union place *place = find(keys, id, TG_KEY_USE_MAC);
+    return place == NULL ? NULL : &place->mac;
 }
 
 void tg_keys_free(struct tg_keys *keys)

@@ -35,8 +35,9 @@ TG_MUST_CHECK enum tg_err tg_keys_load(struct tg_keys *keys, int folder, uid_t o
 /* Derives all fixed keys from a master key. */
 TG_MUST_CHECK enum tg_err tg_keys_derive(struct tg_keys *keys, const uint8_t master[TG_KEY_BYTES]);
 
-/* A fixed key by its id, or NULL when there is none or it is not for this use. */
+/* A fixed key by its id, or NULL when there is none or it is not for this use. Keys for MACs are held worked in. */
 const uint8_t *tg_keys_find(const struct tg_keys *keys, uint32_t id, enum tg_key_use use);
+const struct tg_mac_key *tg_keys_find_mac(const struct tg_keys *keys, uint32_t id);
 
 void tg_keys_free(struct tg_keys *keys);
 

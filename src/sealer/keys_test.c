@@ -58,7 +58,7 @@ static void test_make_and_load(void **state)
     assert_memory_equal(keys.memory.ptr, again.memory.ptr, keys.memory.len);
     tg_keys_free(&keys);
     tg_keys_free(&again);
-    assert_null(tg_keys_find(&keys, TG_SEAL_KEY_CLAIM, TG_KEY_USE_MAC));
+    assert_null(tg_keys_find_mac(&keys, TG_SEAL_KEY_CLAIM));
 }
 
 static void test_unsafe_files(void **state)
@@ -84,16 +84,38 @@ static void test_one_use(void **state)
     static const uint8_t master[TG_KEY_BYTES] = {9};
     struct tg_keys keys = {0};
     assert_int_equal(tg_keys_derive(&keys, master), TG_OK);
-    const uint8_t *claim = tg_keys_find(&keys, TG_SEAL_KEY_CLAIM, TG_KEY_USE_MAC);
+    const struct tg_mac_key *claim = tg_keys_find_mac(&keys, TG_SEAL_KEY_CLAIM);
+    const struct tg_mac_key *pseudonym = tg_keys_find_mac(&keys, TG_SEAL_KEY_PSEUDONYM);
     const uint8_t *wrap = tg_keys_find(&keys, TG_KEYS_RING, TG_KEY_USE_WRAP);
     assert_non_null(claim);
+    assert_non_null(pseudonym);
     assert_non_null(wrap);
-    assert_memory_not_equal(claim, wrap, TG_KEY_BYTES);
+    assert_memory_not_equal(claim, pseudonym, sizeof(*claim));
     assert_non_null(tg_keys_find(&keys, TG_SEAL_KEY_CREDENTIAL, TG_KEY_USE_SEAL));
     assert_non_null(tg_keys_find(&keys, TG_SEAL_KEY_RECORD, TG_KEY_USE_SIGN));
     assert_null(tg_keys_find(&keys, TG_SEAL_KEY_CLAIM, TG_KEY_USE_SEAL));
+    assert_null(tg_keys_find(&keys, TG_SEAL_KEY_CLAIM, TG_KEY_USE_MAC));
+    assert_null(tg_keys_find_mac(&keys, TG_SEAL_KEY_CREDENTIAL));
     assert_null(tg_keys_find(&keys, TG_KEYS_RING, TG_KEY_USE_SEAL));
-    assert_null(tg_keys_find(&keys, 6, TG_KEY_USE_MAC));
+    assert_null(tg_keys_find_mac(&keys, 6));
+    tg_keys_free(&keys);
+}
+
+/* What instances MACed before keys were held worked in is still the same. */
+static void test_mac_stays(void **state)
+{
+    (void)state;
+    static const uint8_t master[TG_KEY_BYTES] = {9};
+    struct tg_keys keys = {0};
+    uint8_t key[TG_KEY_BYTES];
+    uint8_t expected[TG_DIGEST_BYTES];
+    uint8_t mac[TG_DIGEST_BYTES];
+    assert_int_equal(tg_keys_derive(&keys, master), TG_OK);
+    assert_int_equal(tg_hkdf_sha256(tg_span(master, sizeof(master)), TG_SPAN("tollgate 1 mac claim"), key, sizeof(key)),
+                     TG_OK);
+    assert_int_equal(tg_hmac_sha256(tg_span(key, sizeof(key)), TG_SPAN("text"), expected), TG_OK);
+    assert_int_equal(tg_mac(tg_keys_find_mac(&keys, TG_SEAL_KEY_CLAIM), TG_SPAN("text"), mac), TG_OK);
+    assert_memory_equal(mac, expected, sizeof(mac));
     tg_keys_free(&keys);
 }
 
@@ -103,6 +125,7 @@ int main(void)
         cmocka_unit_test(test_make_and_load),
         cmocka_unit_test(test_unsafe_files),
         cmocka_unit_test(test_one_use),
+        cmocka_unit_test(test_mac_stays),
     };
     return cmocka_run_group_tests(tests, open_folder, remove_folder);
 }

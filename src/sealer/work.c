@@ -21,18 +21,18 @@ static uint8_t status_of(enum tg_err err)
 
 static uint8_t do_mac(const struct tg_sealer *sealer, const struct tg_seal_work *work, uint8_t *out, size_t *len)
 {
-    const uint8_t *key = tg_keys_find(&sealer->keys, work->key, TG_KEY_USE_MAC);
+    const struct tg_mac_key *key = tg_keys_find_mac(&sealer->keys, work->key);
     if (key == NULL) {
         return TG_SEAL_NO_KEY;
     }
     *len = TG_DIGEST_BYTES;
-    return status_of(tg_hmac_sha256(tg_span(key, TG_KEY_BYTES), work->input, out));
+    return status_of(tg_mac(key, work->input, out));
 }
 
 static uint8_t do_verify(const struct tg_sealer *sealer, const struct tg_seal_work *work)
 {
     uint8_t mac[TG_DIGEST_BYTES];
-    const uint8_t *key = tg_keys_find(&sealer->keys, work->key, TG_KEY_USE_MAC);
+    const struct tg_mac_key *key = tg_keys_find_mac(&sealer->keys, work->key);
     if (key == NULL) {
         return TG_SEAL_NO_KEY;
     }
@@ -40,7 +40,7 @@ static uint8_t do_verify(const struct tg_sealer *sealer, const struct tg_seal_wo
         return TG_SEAL_BAD;
     }
     struct tg_span text = tg_span_sub(work->input, TG_DIGEST_BYTES, SIZE_MAX);
-    enum tg_err err = tg_hmac_sha256(tg_span(key, TG_KEY_BYTES), text, mac);
+    enum tg_err err = tg_mac(key, text, mac);
     bool fits = err == TG_OK && tg_equal_secret(mac, work->input.ptr, sizeof(mac));
     tg_wipe(mac, sizeof(mac));
     return err != TG_OK ? TG_SEAL_FAILED : (fits ? TG_SEAL_DONE : TG_SEAL_BAD);
