@@ -48,6 +48,11 @@ void tg_committer_post(struct tg_committer *committer, struct tg_job *job)
     committer->port->post(committer->port_user, job);
 }
 
+uint64_t tg_committer_cpu_us(const struct tg_committer *committer)
+{
+    return committer->port->cpu_us(committer->port_user);
+}
+
 void tg_committer_run(struct tg_committer *committer, struct tg_job *job)
 {
     if (job->run != NULL) {

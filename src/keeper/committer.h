@@ -9,8 +9,6 @@
 #ifndef TG_KEEPER_COMMITTER_H
 #define TG_KEEPER_COMMITTER_H
 
-#include <stdatomic.h>
-
 #include "store/store.h"
 
 /* The exit status by which a supervisor knows that the store failed. */
@@ -43,6 +41,7 @@ struct tg_job_queue {
 /* Who runs the jobs: run() where the store is touched, then done() on the loop's thread. */
 struct tg_committer_port {
     void (*post)(void *user, struct tg_job *job);
+    uint64_t (*cpu_us)(void *user); /* that was spent where the store is touched */
 };
 
 struct tg_committer {
@@ -52,10 +51,10 @@ struct tg_committer {
     const struct tg_committer_port *port;
     void *port_user;
     int64_t rotated_us;
-    _Atomic uint64_t cpu_us; /* of the committer's thread */
 };
 
 void tg_committer_post(struct tg_committer *committer, struct tg_job *job);
+uint64_t tg_committer_cpu_us(const struct tg_committer *committer);
 
 /* Where the store is touched: runs the job. */
 void tg_committer_run(struct tg_committer *committer, struct tg_job *job);

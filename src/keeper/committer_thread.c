@@ -6,8 +6,10 @@
  */
 #include "keeper/committer_thread.h"
 
-#include <sys/resource.h>
+#include <errno.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/banned.h"
 
@@ -19,13 +21,39 @@
  */
 #define CHECKPOINT_BATCHES 8
 
-static void measure(struct tg_committer *committer)
+/* Tells the loop's thread that there is something to take. */
+static void ring(const struct tg_committer_thread *thread)
 {
-    struct rusage usage;
-    if (getrusage(RUSAGE_THREAD, &usage) == 0) {
-        uint64_t user_us = (uint64_t)usage.ru_utime.tv_sec * 1000000 + (uint64_t)usage.ru_utime.tv_usec;
-        uint64_t system_us = (uint64_t)usage.ru_stime.tv_sec * 1000000 + (uint64_t)usage.ru_stime.tv_usec;
-        atomic_store_explicit(&committer->cpu_us, user_us + system_us, memory_order_relaxed);
+    static const uint64_t one = 1;
+    while (write(thread->news_fd, &one, sizeof(one)) < 0 && errno == EINTR) {
+    }
+}
+
+/* True when the loop's thread has to be told: what was there before, it has been told of and will take with this. */
+static bool finish(struct tg_committer_thread *thread, struct tg_job *job)
+{
+    bool first = thread->finished.head == NULL;
+    tg_job_push(&thread->finished, job);
+    return first;
+}
+
+/* What follows a job is done while the loop's thread answers already. The lock is held at begin and end. */
+static void after_job(struct tg_committer_thread *thread, struct tg_job *job)
+{
+    bool tell = finish(thread, job);
+    bool look = ++thread->unseen == CHECKPOINT_BATCHES;
+    pthread_mutex_unlock(&thread->lock);
+    if (tell) {
+        ring(thread);
+    }
+    /* After the lock is free: who is woken under it runs into it, and sleeps again. */
+    if (look) {
+        pthread_cond_signal(&thread->committed);
+    }
+    struct tg_job *rotation = tg_committer_rotation(thread->committer);
+    pthread_mutex_lock(&thread->lock);
+    if (rotation != NULL && finish(thread, rotation)) {
+        ring(thread);
     }
 }
 
@@ -44,20 +72,8 @@ static void *commit_loop(void *user)
         }
         pthread_mutex_unlock(&thread->lock);
         tg_committer_run(thread->committer, job);
-        measure(thread->committer);
         pthread_mutex_lock(&thread->lock);
-        tg_job_push(&thread->finished, job);
-        if (++thread->unseen == CHECKPOINT_BATCHES) {
-            pthread_cond_signal(&thread->committed);
-        }
-        pthread_mutex_unlock(&thread->lock);
-        uv_async_send(&thread->async);
-        struct tg_job *rotation = tg_committer_rotation(thread->committer);
-        pthread_mutex_lock(&thread->lock);
-        if (rotation != NULL) {
-            tg_job_push(&thread->finished, rotation);
-            uv_async_send(&thread->async);
-        }
+        after_job(thread, job);
     }
     pthread_mutex_unlock(&thread->lock);
     return NULL;
@@ -102,9 +118,16 @@ static void drain(struct tg_committer_thread *thread)
     }
 }
 
-static void on_async(uv_async_t *async)
+/* The count is read before the jobs are taken: what is finished in between rings again. */
+static void on_news(uv_poll_t *news, int status, int events)
 {
-    drain(async->data);
+    struct tg_committer_thread *thread = news->data;
+    uint64_t count = 0;
+    (void)events;
+    if (status != 0 || (read(thread->news_fd, &count, sizeof(count)) < 0 && errno != EAGAIN && errno != EINTR)) {
+        tg_committer_fail("news", TG_ERR_DOWN); /* no answer would leave any more */
+    }
+    drain(thread);
 }
 
 static void post(void *user, struct tg_job *job)
@@ -112,11 +135,22 @@ static void post(void *user, struct tg_job *job)
     struct tg_committer_thread *thread = user;
     pthread_mutex_lock(&thread->lock);
     tg_job_push(&thread->waiting, job);
-    pthread_cond_signal(&thread->work);
     pthread_mutex_unlock(&thread->lock);
+    pthread_cond_signal(&thread->work);
 }
 
-static const struct tg_committer_port port = {post};
+static uint64_t cpu_us(void *user)
+{
+    const struct tg_committer_thread *thread = user;
+    clockid_t clock;
+    struct timespec spent;
+    if (!thread->started || pthread_getcpuclockid(thread->thread, &clock) != 0 || clock_gettime(clock, &spent) != 0) {
+        return 0;
+    }
+    return (uint64_t)spent.tv_sec * 1000000 + (uint64_t)spent.tv_nsec / 1000;
+}
+
+static const struct tg_committer_port port = {post, cpu_us};
 
 enum tg_err tg_committer_start(struct tg_committer_thread *thread, struct tg_committer *committer, uv_loop_t *loop)
 {
@@ -131,10 +165,12 @@ enum tg_err tg_committer_start(struct tg_committer_thread *thread, struct tg_com
     thread->committer = committer;
     committer->port = &port;
     committer->port_user = thread;
-    if (uv_async_init(loop, &thread->async, on_async) != 0) {
+    thread->news_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (thread->news_fd < 0 || uv_poll_init(loop, &thread->news, thread->news_fd) != 0 ||
+        uv_poll_start(&thread->news, UV_READABLE, on_news) != 0) {
         return TG_ERR_DOWN;
     }
-    thread->async.data = thread;
+    thread->news.data = thread;
     if (pthread_create(&thread->thread, NULL, commit_loop, thread) != 0) {
         return TG_ERR_DOWN;
     }
@@ -159,4 +195,6 @@ void tg_committer_stop(struct tg_committer_thread *thread)
     pthread_join(thread->checkpointer, NULL);
     thread->started = false;
     drain(thread);
+    uv_close((uv_handle_t *)&thread->news, NULL);
+    close(thread->news_fd);
 }

@@ -21,7 +21,8 @@ struct tg_committer_thread {
     pthread_cond_t committed;
     struct tg_job_queue waiting;
     struct tg_job_queue finished;
-    uv_async_t async;
+    int news_fd; /* an eventfd: readable while the loop's thread has finished jobs to take */
+    uv_poll_t news;
     bool stop;
     unsigned unseen; /* batches since the checkpointer looked */
     bool started;

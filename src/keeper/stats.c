@@ -17,7 +17,7 @@ void tg_stats_write(struct tg_keeper *keeper, struct tg_buf *out)
         .admin_links = keeper->admin_links,
         .pending = keeper->batcher.queue.count,
         .uptime_s = (uint64_t)((tg_clock_monotonic_us() - keeper->started_us) / 1000000),
-        .committer_cpu_us = atomic_load_explicit(&keeper->committer.cpu_us, memory_order_relaxed),
+        .committer_cpu_us = tg_committer_cpu_us(&keeper->committer),
         .sealer_up = keeper->sealer.ready,
     };
     tg_store_count(keeper->committer.store, &now.store);
