@@ -350,10 +350,18 @@ void tg_sealer_send(struct tg_sealer_link *sealer, void (*after)(void *user), vo
     sealer->after_user = user;
     sealer->asked = true;
     sealer->writing = true;
-    if (tg_buf_done(&sealer->out) != TG_OK || !sealer->port->send(sealer, tg_buf_span(&sealer->out))) {
+    enum tg_sealer_sent sent = TG_SEALER_NOT_SENT;
+    if (tg_buf_done(&sealer->out) == TG_OK) {
+        sent = sealer->port->send(sealer, tg_buf_span(&sealer->out));
+    }
+    if (sent == TG_SEALER_NOT_SENT) {
         sealer->writing = false;
         tg_sealer_gone(sealer, "not sent");
         return;
+    }
+    if (sent == TG_SEALER_SENT) {
+        tg_wipe(sealer->out.ptr, sealer->out.len);
+        sealer->writing = false;
     }
     sealer->port->timer(sealer, TG_SEALER_ANSWER_MS);
 }

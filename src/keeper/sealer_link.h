@@ -44,11 +44,13 @@ struct tg_sealer_ask {
 
 struct tg_sealer_link;
 
+enum tg_sealer_sent { TG_SEALER_SENT = 0, TG_SEALER_SENDING = 1, TG_SEALER_NOT_SENT = 2 };
+
 /* What carries the bytes. It calls back: tg_sealer_connected, _room_in, _received, _written, _gone, _timeout. */
 struct tg_sealer_port {
     bool (*connect)(struct tg_sealer_link *sealer);
     void (*close)(struct tg_sealer_link *sealer);
-    bool (*send)(struct tg_sealer_link *sealer, struct tg_span bytes); /* tg_sealer_written follows */
+    enum tg_sealer_sent (*send)(struct tg_sealer_link *sealer, struct tg_span bytes); /* SENDING: written follows */
     void (*timer)(struct tg_sealer_link *sealer, uint64_t wait_ms);    /* 0: no more */
     uid_t (*peer)(const struct tg_sealer_link *sealer);                /* TG_DAEMON_UID_NONE: nobody is known */
 };

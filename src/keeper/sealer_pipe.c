@@ -75,12 +75,23 @@ static void on_written(uv_write_t *request, int status)
     tg_sealer_written(pipe->sealer, status == 0, here);
 }
 
-static bool send_pipe(struct tg_sealer_link *sealer, struct tg_span bytes)
+/* At once where the socket has room, which is nearly always: then there is no request to wait for. */
+static enum tg_sealer_sent send_pipe(struct tg_sealer_link *sealer, struct tg_span bytes)
 {
     struct tg_sealer_pipe *pipe = sealer->port_user;
     uv_buf_t all = uv_buf_init((char *)(uintptr_t)bytes.ptr, (unsigned)bytes.len);
+    int sent = uv_try_write((uv_stream_t *)pipe->pipe, &all, 1);
+    if (sent == (int)bytes.len) {
+        return TG_SEALER_SENT;
+    }
+    if (sent < 0 && sent != UV_EAGAIN) {
+        return TG_SEALER_NOT_SENT;
+    }
+    size_t done = sent > 0 ? (size_t)sent : 0;
+    uv_buf_t rest = uv_buf_init(all.base + done, (unsigned)(bytes.len - done));
     pipe->write.data = pipe;
-    return uv_write(&pipe->write, (uv_stream_t *)pipe->pipe, &all, 1, on_written) == 0;
+    return uv_write(&pipe->write, (uv_stream_t *)pipe->pipe, &rest, 1, on_written) == 0 ? TG_SEALER_SENDING
+                                                                                        : TG_SEALER_NOT_SENT;
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -99,16 +110,18 @@ static void set_timer(struct tg_sealer_link *sealer, uint64_t wait_ms)
     }
 }
 
+int tg_sealer_pipe_fd(const struct tg_sealer_pipe *pipe)
+{
+    uv_os_fd_t fd = -1;
+    return pipe->pipe != NULL && uv_fileno((const uv_handle_t *)pipe->pipe, &fd) == 0 ? fd : -1;
+}
+
 static uid_t peer(const struct tg_sealer_link *sealer)
 {
     const struct tg_sealer_pipe *pipe = sealer->port_user;
-    uv_os_fd_t fd = -1;
     uid_t uid = TG_DAEMON_UID_NONE;
-    if (pipe->pipe == NULL || uv_fileno((const uv_handle_t *)pipe->pipe, &fd) != 0 ||
-        tg_daemon_peer(fd, &uid, NULL) != TG_OK) {
-        return TG_DAEMON_UID_NONE;
-    }
-    return uid;
+    int fd = tg_sealer_pipe_fd(pipe);
+    return fd >= 0 && tg_daemon_peer(fd, &uid, NULL) == TG_OK ? uid : TG_DAEMON_UID_NONE;
 }
 
 static const struct tg_sealer_port port = {connect_pipe, close_pipe, send_pipe, set_timer, peer};

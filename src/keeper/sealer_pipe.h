@@ -24,6 +24,8 @@ struct tg_sealer_pipe {
 /* Becomes the port of `sealer`. */
 TG_MUST_CHECK enum tg_err tg_sealer_pipe_start(struct tg_sealer_pipe *pipe, struct tg_sealer_link *sealer,
                                                uv_loop_t *loop, const char *path);
+/* Readable when the sealer has answered or gone; -1: no link. */
+int tg_sealer_pipe_fd(const struct tg_sealer_pipe *pipe);
 /* After tg_sealer_stop. */
 void tg_sealer_pipe_stop(struct tg_sealer_pipe *pipe);
 

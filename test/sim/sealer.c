@@ -217,14 +217,18 @@ static void written(void *who, uint64_t what)
     }
 }
 
-static bool port_send(struct tg_sealer_link *sealer, struct tg_span bytes)
+/* At once, or later where the socket was full. */
+static enum tg_sealer_sent port_send(struct tg_sealer_link *sealer, struct tg_span bytes)
 {
     (void)sealer;
     int64_t wait_us = world.now_us < slow_until_us ? world_between(100 * MS, 7 * SECOND) : world_between(50, 500);
+    world_plan(wait_us, answer, message_of(bytes), connection);
+    if (world_happens(750000)) {
+        return TG_SEALER_SENT;
+    }
     written_connection = connection;
     world_plan(world_between(1, 40), written, NULL, process);
-    world_plan(wait_us, answer, message_of(bytes), connection);
-    return true;
+    return TG_SEALER_SENDING;
 }
 
 static void timeout(void *who, uint64_t what)
