@@ -57,8 +57,21 @@ void tg_batch_ask(struct tg_keeper *keeper, struct tg_question *question)
     tg_question_push(&batcher->queue, question);
 }
 
+size_t tg_batch_underway(const struct tg_batcher *batcher)
+{
+    size_t works = 0;
+    for (size_t i = 0; i < TG_BATCHES; i++) {
+        works += batcher->batches[i].busy ? batcher->batches[i].count : 0;
+    }
+    return works;
+}
+
+/* Beside a batch that is under way another begins only when it is large: see TG_BATCH_OVERLAP_WORKS. */
 static struct tg_batch *free_batch(struct tg_batcher *batcher)
 {
+    if (tg_batch_underway(batcher) > 0 && batcher->queue.count < TG_BATCH_OVERLAP_WORKS) {
+        return NULL;
+    }
     for (size_t i = 0; i < TG_BATCHES; i++) {
         if (!batcher->batches[i].busy) {
             return &batcher->batches[i];
@@ -70,12 +83,7 @@ static struct tg_batch *free_batch(struct tg_batcher *batcher)
 bool tg_batch_idle(const struct tg_keeper *keeper)
 {
     const struct tg_batcher *batcher = &keeper->batcher;
-    for (size_t i = 0; i < TG_BATCHES; i++) {
-        if (batcher->batches[i].busy) {
-            return false;
-        }
-    }
-    return batcher->queue.count == 0 && batcher->replays == 0;
+    return tg_batch_underway(batcher) == 0 && batcher->queue.count == 0 && batcher->replays == 0;
 }
 
 /* ---- committer's thread ---- */
@@ -521,6 +529,8 @@ void tg_batch_pump(struct tg_keeper *keeper)
     size_t asked = away ? 0 : sealer->sink_count;
     if (batch != NULL) {
         batch->busy = true;
+        batcher->quiet = batcher->authentications == keeper->metrics.authentications;
+        batcher->authentications = keeper->metrics.authentications;
         fill(keeper, batch, away);
     }
     bool sealing = !away && sealer->sink_count > asked;

@@ -83,6 +83,22 @@ void tg_engine_tick(struct tg_keeper *keeper)
     }
 }
 
+bool tg_engine_inward(const struct tg_keeper *keeper)
+{
+    const struct tg_batcher *batcher = &keeper->batcher;
+    size_t works = tg_batch_underway(batcher);
+    if (works == 0 || works >= TG_BATCH_OVERLAP_WORKS || !batcher->quiet || keeper->sealer.writing ||
+        keeper->ending_since_us != 0) {
+        return false;
+    }
+    for (const struct tg_link *link = keeper->links; link != NULL; link = link->next) {
+        if (link->writing) {
+            return false;
+        }
+    }
+    return true;
+}
+
 void tg_engine_end(struct tg_keeper *keeper)
 {
     keeper->ending_since_us = tg_clock_monotonic_us();
