@@ -216,7 +216,8 @@ static enum tg_err add_counter(struct tg_segment *segment, struct counter_row *r
 
 enum tg_err tg_segment_write_counters(struct tg_segment *segment, struct tg_quota *quota)
 {
-    struct counter_row row = {.len = 0};
+    struct counter_row row; /* 14 KB that need no zeroes */
+    row.len = 0;
     while (quota->marked != NULL) {
         struct tg_quota_counter *counter = quota->marked;
         enum tg_err err = add_counter(segment, &row, counter);
@@ -230,7 +231,8 @@ enum tg_err tg_segment_write_counters(struct tg_segment *segment, struct tg_quot
 
 enum tg_err tg_segment_write_all_counters(struct tg_segment *segment, const struct tg_quota *quota)
 {
-    struct counter_row row = {.len = 0};
+    struct counter_row row; /* 14 KB that need no zeroes */
+    row.len = 0;
     for (size_t i = 0; i < quota->buckets; i++)
         for (const struct tg_quota_counter *counter = quota->table[i]; counter != NULL; counter = counter->next) {
             enum tg_err err = add_counter(segment, &row, counter);

@@ -7,7 +7,10 @@
 #include "store/sqlite.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <unistd.h>
+
+#include "store/gather.h"
 
 /* Writers never wait for each other here (one writer a file); this covers the moment of recovery at open. */
 #define BUSY_WAIT_MS 2000
@@ -32,6 +35,12 @@ enum tg_err tg_sqlite_exec(sqlite3 *db, const char *sql)
     return tg_sqlite_err(sqlite3_exec(db, sql, NULL, NULL, NULL));
 }
 
+/* Before anything else of SQLite: nobody asks how much memory it has, and counting it costs a lock an allocation. */
+static void configure(void)
+{
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 enum tg_err tg_sqlite_open(const char *path, bool create, sqlite3 **ret)
 {
     *ret = NULL;
@@ -44,8 +53,13 @@ enum tg_err tg_sqlite_open(const char *path, bool create, sqlite3 **ret)
             return TG_ERR_DOWN;
         (void)close(fd);
     }
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, configure);
+    enum tg_err err = tg_gather_register();
+    if (err != TG_OK)
+        return err;
     sqlite3 *db = NULL;
-    int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    int rc = sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, TG_GATHER_VFS);
     if (rc == SQLITE_OK)
         rc = sqlite3_busy_timeout(db, BUSY_WAIT_MS);
     if (rc == SQLITE_OK)
