@@ -283,6 +283,18 @@ static void tg_link_fill(void)
     }
 }
 
+/*
+ * Room to write is asked for while something waits to leave, and only then. nginx asks for it from the connect on, and
+ * then the kernel wakes an idle worker each time that the keeper reads, only to say that there is room.
+ */
+static bool tg_link_watch(ngx_event_t *event)
+{
+    if ((ngx_event_flags & NGX_USE_CLEAR_EVENT) && event->active && event->ready) {
+        return ngx_del_event(event, NGX_WRITE_EVENT, NGX_CLEAR_EVENT) == NGX_OK;
+    }
+    return ngx_handle_write_event(event, 0) == NGX_OK;
+}
+
 static void tg_link_write(void)
 {
     ngx_connection_t *connection = tg_link.connection;
@@ -314,7 +326,7 @@ static void tg_link_write(void)
         ngx_memmove(tg_link.out.ptr, tg_link.out.ptr + tg_link.sent, tg_link.out.len);
         tg_link.sent = 0;
     }
-    if (connection != NULL && ngx_handle_write_event(connection->write, 0) != NGX_OK) {
+    if (connection != NULL && !tg_link_watch(connection->write)) {
         tg_link_lost("event error");
     }
 }
