@@ -40,13 +40,6 @@ def server():
     return postgres.shared()
 
 
-def store_words(store, folder):
-    """How `init` is told about a store."""
-    if store == "sqlite":
-        return []
-    return ["--store", f"postgres:{server().connection_file(folder / 'connection')}"]
-
-
 def body_230():
     """The payment: 230 bytes of JSON."""
     text = json.dumps(dict(BODY, description=""), separators=(",", ":"))
@@ -56,6 +49,30 @@ def body_230():
 def answer_230():
     text = '{"id":"pay_1","status":"captured","amount":1050,"currency":"EUR","note":""}'
     return text.replace('""}', '"' + "y" * (ANSWER_BYTES - len(text)) + '"}')
+
+
+def client_certificate(instance):
+    """A caller's, of the instance's own authority: paths of certificate and key."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.x509.oid import NameOID
+
+    authority = x509.load_pem_x509_certificate((instance.dir / "tls/ca.pem").read_bytes())
+    authority_key = serialization.load_pem_private_key((instance.dir / "tls/ca.key").read_bytes(), None)
+    key = ec.generate_private_key(ec.SECP256R1())
+    now = datetime.datetime.utcnow()
+    made = (x509.CertificateBuilder().subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bench")]))
+            .issuer_name(authority.subject).public_key(key.public_key())
+            .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(hours=1))
+            .not_valid_after(now + datetime.timedelta(days=2))
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .sign(authority_key, hashes.SHA256()))
+    paths = instance.folder / "bench.pem", instance.folder / "bench.key"
+    paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    paths[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+                                           serialization.NoEncryption()))
+    return paths
 
 
 class Stage:
@@ -69,35 +86,13 @@ class Stage:
         self.ca = self.instance.dir / "client" / "ca.pem"
         self.processes = []
         self.user = "user www-data;" if os.geteuid() == 0 else ""
-        self.certificate, self.certificate_key = self._client_certificate()
+        self.certificate, self.certificate_key = client_certificate(self.instance)
         (self.dir / "body.json").write_text(body_230())
         self.upstream = self.nginx("upstream", f"""
             server {{
                 listen 127.0.0.1:{self.instance.upstream_port} backlog=1024;
                 location / {{ default_type application/json; return 201 '{answer_230()}'; }}
             }}""", pins["other"])
-
-    def _client_certificate(self):
-        from cryptography import x509
-        from cryptography.hazmat.primitives import hashes, serialization
-        from cryptography.hazmat.primitives.asymmetric import ec
-        from cryptography.x509.oid import NameOID
-
-        authority = x509.load_pem_x509_certificate((self.tls / "ca.pem").read_bytes())
-        authority_key = serialization.load_pem_private_key((self.tls / "ca.key").read_bytes(), None)
-        key = ec.generate_private_key(ec.SECP256R1())
-        now = datetime.datetime.utcnow()
-        made = (x509.CertificateBuilder().subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "bench")]))
-                .issuer_name(authority.subject).public_key(key.public_key())
-                .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(hours=1))
-                .not_valid_after(now + datetime.timedelta(days=2))
-                .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-                .sign(authority_key, hashes.SHA256()))
-        paths = self.dir / "bench.pem", self.dir / "bench.key"
-        paths[0].write_bytes(made.public_bytes(serialization.Encoding.PEM))
-        paths[1].write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                                               serialization.NoEncryption()))
-        return paths
 
     def start(self, name, command):
         log = open(self.dir / f"{name}.out", "ab")
@@ -177,6 +172,7 @@ class Contender:
 
     def __init__(self, stage):
         self.stage, self.processes = stage, {}
+        self.ca, self.certificate, self.certificate_key = stage.ca, stage.certificate, stage.certificate_key
         self.port = story.free_ports(1)[0]
         self.start()
 
@@ -302,10 +298,7 @@ class Tollgate(Contender):
         super().__init__(stage)
 
     def start(self):
-        first = self.store == "sqlite"
-        self.instance = self.stage.instance if first else story.Instance("--workers", "1", "--rate", "1000000",
-                                                                         *store_words(self.store, self.stage.dir),
-                                                                         sandbox=False)
+        self.instance = self.stage.instance if self.store == "sqlite" else self.second()
         instance = self.instance
         instance.up()
         self.port, self.token = instance.port, self.stage.dir / f"{self.name}.key"
@@ -316,7 +309,7 @@ class Tollgate(Contender):
         instance.run("partner", "add", "bench")
         instance.run("partner", "limit", "set", "bench", "--currency", "EUR", "--payment-max", "1000000", "--day-max",
                      "900000000000000")
-        instance.run("partner", "certificate", "add", "--partner", "bench", "--file", self.stage.certificate)
+        instance.run("partner", "certificate", "add", "--partner", "bench", "--file", self.certificate)
         instance.run("key", "create", "--partner", "bench", "--operations", "*", "--out", self.token)
         self.processes = {"worker": instance.workers()[0], "keeper": instance.pid("keeper"),
                           "sealer": instance.pid("sealer")}
@@ -325,6 +318,16 @@ class Tollgate(Contender):
         for name, pid in self.processes.items():
             if name != "server":
                 pin(pid, self.stage.pins["worker" if name == "worker" else "other"])
+
+    def second(self):
+        """An instance of its own, with its own authority, before the same upstream."""
+        self.connection = server().database()
+        instance = story.Instance("--workers", "1", "--rate", "1000000", sandbox=False, connection=self.connection)
+        conf, port = instance.dir / "nginx.conf", self.stage.instance.upstream_port
+        conf.write_text(conf.read_text().replace(f"127.0.0.1:{instance.upstream_port}", f"127.0.0.1:{port}"))
+        self.ca = instance.dir / "client/ca.pem"
+        self.certificate, self.certificate_key = client_certificate(instance)
+        return instance
 
     def counted(self):
         """Numbers of the keeper's own, as its metrics say them."""
@@ -338,9 +341,11 @@ class Tollgate(Contender):
                 "unknown": found["claims_unknown"], "in_flight": found["claims_in_flight"]}
 
     def rows(self):
-        """Settled payments in the files of the store, counted when nothing runs any more; None: not such a store."""
-        if self.store != "sqlite":
-            return None
+        """Settled payments in the store itself, counted when nothing runs any more."""
+        if self.store == "postgres":
+            found = server().sql("SELECT count(*) FROM tollgate_settlement WHERE outcome = 1",
+                                 self.connection.rpartition("dbname=")[2])
+            return int(found[0][0])
         total = 0
         for path in pathlib.Path(self.instance.dir / "store").glob("**/*.sqlite"):
             database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)

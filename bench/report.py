@@ -118,7 +118,7 @@ def _page_head(result, out):
                    f"**The generator does not agree with h2load**: {_k(a['ours'])}/s and {_k(a['h2load'])}/s, {a['off']:+.1%}.\n")
     for name, count in result.get("compared", {}).items():
         fits = not any(fault.startswith(name) for fault in result["faults"])
-        out.append(f"{name}: {count} fresh keys, 2xx = claims stored = events settled = rows in the store's files: "
+        out.append(f"{name}: {count} fresh keys, 2xx = claims stored = events settled = rows in the store: "
                    f"{'yes' if fits else '**NO**'}.\n")
     for fault in result["faults"]:
         out.append(f"**Fault**: {fault}\n")

@@ -62,8 +62,8 @@ class Run:
     def load(self, one, *words, seconds=None, warm=None):
         stage = self.stage
         command = ["taskset", "-c", ",".join(map(str, self.pins["other"])), BUILD / "load", "--port", one.port, "--ca",
-                   stage.ca, "--body-file", stage.dir / "body.json", "--certificate", stage.certificate,
-                   "--certificate-key", stage.certificate_key, "--seconds", seconds or self.plan.seconds, "--warm",
+                   one.ca, "--body-file", stage.dir / "body.json", "--certificate", one.certificate,
+                   "--certificate-key", one.certificate_key, "--seconds", seconds or self.plan.seconds, "--warm",
                    self.plan.warm if warm is None else warm, "--marks", "--field", "User-Agent: tollgate-bench",
                    "--field", "Accept: application/json", "--label", one.name]
         if "--connections" not in words:
@@ -196,9 +196,9 @@ class Run:
             for one in own:
                 one.instance.down()
                 rows = one.rows()
-                self.say(f"{one.name}: {self.compared[one.name]} 2xx, {rows} settled rows in its files")
-                if rows is not None and rows != self.compared[one.name]:
-                    self.faults.append(f"{one.name}: {rows} settled rows in its files, {self.compared[one.name]} 2xx")
+                self.say(f"{one.name}: {self.compared[one.name]} 2xx, {rows} settled rows in its store")
+                if rows != self.compared[one.name]:
+                    self.faults.append(f"{one.name}: {rows} settled rows in its store, {self.compared[one.name]} 2xx")
             result["compared"] = self.compared
         finally:
             self.stage.close()
