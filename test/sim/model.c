@@ -172,6 +172,7 @@ static void take(struct model_request *request, uint32_t number, const struct tg
     *used += payment->amount;
     legal(*used <= limits[payment->partner - 1], "taken over the limit of the day", request);
     request->state = MODEL_OPEN;
+    request->replaced = false;
     request->owner = work->owner;
     request->ticket = work->ticket;
     request->at_us = work->row.at_us;
@@ -207,7 +208,9 @@ static void judge_admit(int64_t now_us, const struct tg_admit_work *work)
     bool fits = holder == NULL || request->other_fingerprint == holder->other_fingerprint;
     switch (work->result) {
     case TG_CLAIM_TAKEN:
-        legal(request->state == MODEL_NEW || nothing, "taken twice by one request", request);
+        /* A later request may have replaced it, as an unknown that is sent again, and be unknown now itself: a gate that
+         * asks the first one again on a new link then sends that unknown again. */
+        legal(request->state == MODEL_NEW || request->replaced || nothing, "taken twice by one request", request);
         legal(nothing || (open && unknown(holder) && work->resend_unknown && fits), "taken", request);
         take(request, number, work, expired || forgotten);
         return;
