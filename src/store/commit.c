@@ -188,12 +188,38 @@ static enum tg_err do_work(struct tg_store *store, struct tg_work *work, int64_t
     return TG_ERR_BUG;
 }
 
+/*
+ * What the works will look at in memory lies far apart, and each look is a wait for memory: all are begun together
+ * before the first is needed, and then those whose place is only known from what the first brought.
+ */
+static void bring_near(const struct tg_store *store, struct tg_work *const *works, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct tg_work *work = works[i];
+        if (work->kind == TG_WORK_ADMIT) {
+            tg_pending_near_new(&store->pending, work->admit.row.request_id, work->admit.claim_key);
+            tg_index_near(&store->index, tg_index_tag(work->admit.claim_key));
+        } else if (work->kind == TG_WORK_SETTLE) {
+            tg_pending_near_old(&store->pending, work->settle.ticket);
+            tg_recent_near(&store->recent, work->settle.request_id);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct tg_work *work = works[i];
+        if (work->kind == TG_WORK_ADMIT)
+            tg_index_nearer(&store->index, tg_index_tag(work->admit.claim_key));
+        else if (work->kind == TG_WORK_SETTLE)
+            tg_pending_nearer_old(&store->pending, work->settle.ticket);
+    }
+}
+
 static enum tg_err run_batch(struct tg_store *store, int64_t now_us, struct tg_work *const *works, size_t count,
                              struct tg_arena *arena)
 {
     enum tg_err err = tg_segment_begin(&store->open);
     if (err != TG_OK)
         return err;
+    bring_near(store, works, count);
     for (size_t i = 0; err == TG_OK && i < count; i++)
         err = do_work(store, works[i], now_us, arena);
     if (err == TG_OK)

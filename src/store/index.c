@@ -89,6 +89,17 @@ uint64_t tg_index_tag(const uint8_t *claim_key)
     return tg_be64_read(claim_key);
 }
 
+void tg_index_near(const struct tg_index *index, uint64_t tag)
+{
+    __builtin_prefetch(&index->shards[shard_of(tag)]);
+}
+
+void tg_index_nearer(const struct tg_index *index, uint64_t tag)
+{
+    const struct tg_index_shard *shard = &index->shards[shard_of(tag)];
+    __builtin_prefetch(&shard->slots[home_of(tag, shard->cap)]);
+}
+
 enum tg_err tg_index_put(struct tg_index *index, uint64_t tag, uint64_t sequence)
 {
     struct tg_index_shard *shard = &index->shards[shard_of(tag)];

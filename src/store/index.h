@@ -52,6 +52,10 @@ void tg_index_free(struct tg_index *index);
 
 uint64_t tg_index_tag(const uint8_t *claim_key);
 
+/* Two steps, one after the other for all tags of a batch, by which their places are in the cache when looked at. */
+void tg_index_near(const struct tg_index *index, uint64_t tag);
+void tg_index_nearer(const struct tg_index *index, uint64_t tag);
+
 TG_MUST_CHECK enum tg_err tg_index_put(struct tg_index *index, uint64_t tag, uint64_t sequence);
 
 /* All sequence numbers of a tag, one a call; 0 at the end. No put or remove in between. */

@@ -208,3 +208,25 @@ struct tg_row tg_pending_row(const struct tg_pending_claim *claim, enum tg_row_k
         row.expires_us = at_us + (claim->expires_us > claim->at_us ? claim->expires_us - claim->at_us : 1);
     return row;
 }
+
+void tg_pending_near_new(const struct tg_pending *pending, const uint8_t *request_id, const uint8_t *claim_key)
+{
+    __builtin_prefetch(&pending->by_request[bytes_bucket(pending, request_id)], 1);
+    __builtin_prefetch(&pending->by_key[bytes_bucket(pending, claim_key)], 1);
+}
+
+void tg_pending_near_old(const struct tg_pending *pending, uint64_t ticket)
+{
+    __builtin_prefetch(&pending->by_ticket[ticket_bucket(pending, ticket)], 1);
+}
+
+void tg_pending_nearer_old(const struct tg_pending *pending, uint64_t ticket)
+{
+    const struct tg_pending_claim *claim = pending->by_ticket[ticket_bucket(pending, ticket)];
+    if (claim == NULL)
+        return;
+    const char *at = (const char *)claim;
+    __builtin_prefetch(at);
+    __builtin_prefetch(at + 64);
+    __builtin_prefetch(at + 128);
+}

@@ -54,6 +54,11 @@ struct tg_pending_claim *tg_pending_ticket(const struct tg_pending *pending, uin
 struct tg_pending_claim *tg_pending_request(const struct tg_pending *pending, const uint8_t *request_id);
 struct tg_pending_claim *tg_pending_key(const struct tg_pending *pending, const uint8_t *claim_key);
 
+/* Before looks at a claim that is not there, and, in two steps, at one that is: their places come into the cache. */
+void tg_pending_near_new(const struct tg_pending *pending, const uint8_t *request_id, const uint8_t *claim_key);
+void tg_pending_near_old(const struct tg_pending *pending, uint64_t ticket);
+void tg_pending_nearer_old(const struct tg_pending *pending, uint64_t ticket);
+
 /* The row that ends (or names) a claim: who and how much come from the claim, not from who tells. */
 struct tg_row tg_pending_row(const struct tg_pending_claim *claim, enum tg_row_kind kind, int64_t at_us);
 

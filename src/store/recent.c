@@ -52,3 +52,10 @@ uint8_t tg_recent_get(const struct tg_recent *recent, const uint8_t *request_id)
             return set->outcome[i];
     return 0;
 }
+
+void tg_recent_near(const struct tg_recent *recent, const uint8_t *request_id)
+{
+    const struct tg_recent_set *set = set_of(recent, request_id);
+    __builtin_prefetch(set, 1);
+    __builtin_prefetch((const char *)set + 64, 1);
+}

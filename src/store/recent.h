@@ -29,6 +29,8 @@ struct tg_recent {
 TG_MUST_CHECK enum tg_err tg_recent_init(struct tg_recent *recent);
 void tg_recent_free(struct tg_recent *recent);
 void tg_recent_put(struct tg_recent *recent, const uint8_t *request_id, uint8_t outcome);
+/* Before a put: its place comes into the cache. */
+void tg_recent_near(const struct tg_recent *recent, const uint8_t *request_id);
 /* The outcome, or 0. */
 uint8_t tg_recent_get(const struct tg_recent *recent, const uint8_t *request_id);
 
