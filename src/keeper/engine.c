@@ -21,6 +21,9 @@
 /* And whether another keeper changed what operators set up: a revocation holds everywhere within a second. */
 #define REFRESH_TICKS (300 / TG_ENGINE_TICK_MS)
 
+/* Beside a large batch another may begin, when enough has come; a large one is under way for some milliseconds. */
+#define OVERLAP_LOOK_MS 1
+
 /* An owner is a link of this process at this time: never met again, while the clock only goes forward. */
 static enum tg_err name_process(struct tg_keeper *keeper)
 {
@@ -83,20 +86,19 @@ void tg_engine_tick(struct tg_keeper *keeper)
     }
 }
 
-bool tg_engine_inward(const struct tg_keeper *keeper)
+int tg_engine_inward_ms(const struct tg_keeper *keeper)
 {
     const struct tg_batcher *batcher = &keeper->batcher;
     size_t works = tg_batch_underway(batcher);
-    if (works == 0 || works >= TG_BATCH_OVERLAP_WORKS || !batcher->quiet || keeper->sealer.writing ||
-        keeper->ending_since_us != 0) {
-        return false;
+    if (works == 0 || !batcher->quiet || keeper->sealer.writing || keeper->ending_since_us != 0) {
+        return 0;
     }
     for (const struct tg_link *link = keeper->links; link != NULL; link = link->next) {
         if (link->writing) {
-            return false;
+            return 0;
         }
     }
-    return true;
+    return works < TG_BATCH_OVERLAP_WORKS ? TG_ENGINE_TICK_MS : OVERLAP_LOOK_MS;
 }
 
 void tg_engine_end(struct tg_keeper *keeper)

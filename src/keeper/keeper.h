@@ -94,10 +94,10 @@ void tg_engine_turn(struct tg_keeper *keeper);
 #define TG_ENGINE_TICK_MS 20
 void tg_engine_tick(struct tg_keeper *keeper);
 /*
- * Nothing is gained by a look at the links before the sealer or the committer has news: a batch is under way, too small
- * for another beside it, no gate asks what is answered from memory (AUTH), and nothing waits to be written.
+ * How long nothing is gained by a look at the links, unless the sealer or the committer has news before: a batch is
+ * under way, no gate asks what is answered from memory (AUTH), and nothing waits to be written. 0: look at them.
  */
-bool tg_engine_inward(const struct tg_keeper *keeper);
+int tg_engine_inward_ms(const struct tg_keeper *keeper);
 /* From here on nothing new is admitted. True once nothing is pending any more. */
 void tg_engine_end(struct tg_keeper *keeper);
 bool tg_engine_ended(const struct tg_keeper *keeper);

@@ -100,19 +100,20 @@ static void end_now(struct tg_server *server)
 /*
  * Before the loop sleeps for whatever may come: while a batch is under way it sleeps for what brings that on. Questions
  * that come meanwhile wait for the batch anyhow, and are read together when it moves; a wake for each cost more than
- * its work. The tick ends the sleep at the latest.
+ * its work.
  */
 static void on_prepare(uv_prepare_t *prepare)
 {
     struct tg_server *server = prepare->data;
-    int wait_ms = uv_backend_timeout(&server->loop);
-    if (wait_ms <= 0 || !tg_engine_inward(&server->keeper)) {
+    int timer_ms = uv_backend_timeout(&server->loop);
+    int wait_ms = timer_ms > 0 ? tg_engine_inward_ms(&server->keeper) : 0;
+    if (wait_ms == 0) {
         return;
     }
     struct pollfd news[2] = {{.fd = server->committer.news_fd, .events = POLLIN},
                              {.fd = tg_sealer_pipe_fd(&server->sealer), .events = POLLIN}};
     /* Interrupted or not: the loop looks itself next. */
-    (void)poll(news, 2, wait_ms);
+    (void)poll(news, 2, wait_ms < timer_ms ? wait_ms : timer_ms);
     uv_update_time(&server->loop);
 }
 
