@@ -22,7 +22,9 @@ struct tg_span tg_span_string(const char *string)
 
 static bool same_word_nocase(const uint8_t *a, const uint8_t *b)
 {
-    return tg_word_lower(tg_word(a)) == tg_word_lower(tg_word(b));
+    uint64_t word = tg_word(a);
+    uint64_t other = tg_word(b);
+    return word == other || tg_word_lower(word) == tg_word_lower(other);
 }
 
 bool tg_span_same_nocase(const uint8_t *a, const uint8_t *b, size_t len)

@@ -6,6 +6,8 @@
  */
 #include "base/utf8.h"
 
+#include "base/word.h"
+
 #include "base/banned.h"
 
 #define SURROGATE_FIRST 0xd800u
@@ -52,6 +54,10 @@ size_t tg_utf8_check(struct tg_span text)
 {
     size_t at = 0;
     while (at < text.len) {
+        if (text.len - at >= TG_WORD_BYTES && (tg_word(text.ptr + at) & TG_WORD_MARKS) == 0) {
+            at += TG_WORD_BYTES;
+            continue;
+        }
         if (text.ptr[at] < 0x80) {
             at++;
             continue;

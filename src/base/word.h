@@ -24,11 +24,22 @@ static inline uint64_t tg_word(const uint8_t *at)
     return word;
 }
 
-/* Marks of the bytes from first to last, both below 0x80. Sums of seven-bit bytes carry into no neighbour. */
+/* Marks of the bytes below `limit`, which is at most 0x80. Sums of seven-bit bytes carry into no neighbour. */
+static inline uint64_t tg_word_below(uint64_t word, uint8_t limit)
+{
+    return ~((word & ~TG_WORD_MARKS) + TG_WORD_ONES * (0x80u - limit)) & ~word & TG_WORD_MARKS;
+}
+
+/* Marks of the bytes from first to last, both below 0x80. */
 static inline uint64_t tg_word_range(uint64_t word, uint8_t first, uint8_t last)
 {
-    uint64_t low = word & ~TG_WORD_MARKS;
-    return (low + TG_WORD_ONES * (0x80u - first)) & ~(low + TG_WORD_ONES * (0x7fu - last)) & ~word & TG_WORD_MARKS;
+    return tg_word_below(word, (uint8_t)(last + 1)) & ((word & ~TG_WORD_MARKS) + TG_WORD_ONES * (0x80u - first));
+}
+
+/* Marks of the bytes that are this one, below 0x80. */
+static inline uint64_t tg_word_is(uint64_t word, uint8_t byte)
+{
+    return tg_word_below(word ^ TG_WORD_ONES * byte, 1);
 }
 
 /* The word with the ASCII letters in it in lower case. */

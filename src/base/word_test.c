@@ -38,6 +38,26 @@ static void expect_range(const uint8_t bytes[TG_WORD_BYTES], uint8_t first, uint
     }
 }
 
+static void expect_below(const uint8_t bytes[TG_WORD_BYTES], uint8_t limit)
+{
+    uint64_t marks = tg_word_below(tg_word(bytes), limit);
+    uint8_t got[TG_WORD_BYTES];
+    memcpy(got, &marks, sizeof(got));
+    for (size_t i = 0; i < TG_WORD_BYTES; i++) {
+        assert_int_equal(got[i], bytes[i] < limit ? 0x80 : 0);
+    }
+}
+
+static void expect_is(const uint8_t bytes[TG_WORD_BYTES], uint8_t byte)
+{
+    uint64_t marks = tg_word_is(tg_word(bytes), byte);
+    uint8_t got[TG_WORD_BYTES];
+    memcpy(got, &marks, sizeof(got));
+    for (size_t i = 0; i < TG_WORD_BYTES; i++) {
+        assert_int_equal(got[i], bytes[i] == byte ? 0x80 : 0);
+    }
+}
+
 static void expect_lower(const uint8_t bytes[TG_WORD_BYTES])
 {
     uint64_t word = tg_word_lower(tg_word(bytes));
@@ -60,6 +80,8 @@ static void test_every_byte_at_every_place(void **state)
                 bytes[place] = (uint8_t)byte;
                 for (size_t i = 0; i < sizeof(ranges) / sizeof(ranges[0]); i++) {
                     expect_range(bytes, ranges[i].first, ranges[i].last);
+                    expect_below(bytes, (uint8_t)(ranges[i].last + 1));
+                    expect_is(bytes, ranges[i].first);
                 }
                 expect_lower(bytes);
             }

@@ -49,7 +49,7 @@ bool tg_field_value_ok(struct tg_span value)
     size_t i = 0;
     while (value.len - i >= TG_WORD_BYTES) {
         uint64_t word = tg_word(value.ptr + i);
-        uint64_t marks = tg_word_range(word, 0, 0x1f) | tg_word_range(word, 0x7f, 0x7f);
+        uint64_t marks = tg_word_below(word, 0x20) | tg_word_is(word, 0x7f);
         /* HTAB is the one control byte that may be there: such words are looked at byte by byte. */
         for (size_t k = 0; marks != 0 && k < TG_WORD_BYTES; k++) {
             if (is_control(value.ptr[i + k])) {

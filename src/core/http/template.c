@@ -134,8 +134,11 @@ bool tg_template_ok(struct tg_span path_template)
 
 bool tg_template_matches(struct tg_span path_template, struct tg_span path)
 {
-    size_t i = 0;
-    size_t k = 0;
+    size_t i = tg_span_find(path_template, '{');
+    size_t k = i;
+    if (!tg_span_starts(path, tg_span_sub(path_template, 0, i))) {
+        return false;
+    }
     while (i < path_template.len && k < path.len) {
         if (path_template.ptr[i] == '{') {
             /* Only a whole segment is a variable (tg_template_ok): it takes one segment of the path, not an empty one.

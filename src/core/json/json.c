@@ -137,8 +137,7 @@ static bool escape_read(struct reader *reader)
 /* Marks of the bytes at which plain_read() has to look: controls, '"', '\\' and what is not ASCII. */
 static uint64_t marks_of(uint64_t word)
 {
-    return tg_word_range(word, 0, 0x1f) | tg_word_range(word, '"', '"') | tg_word_range(word, '\\', '\\') |
-           (word & TG_WORD_MARKS);
+    return tg_word_below(word, 0x20) | tg_word_is(word, '"') | tg_word_is(word, '\\') | (word & TG_WORD_MARKS);
 }
 
 /* Advances over characters that stand for themselves. */

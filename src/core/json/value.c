@@ -79,11 +79,11 @@ bool tg_pointer_ok(struct tg_span pointer)
     if (pointer.len > 0 && pointer.ptr[0] != '/') {
         return false;
     }
-    for (size_t i = 0; i < pointer.len; i++) {
-        if (pointer.ptr[i] == '~' &&
-            (i + 1 == pointer.len || (pointer.ptr[i + 1] != '0' && pointer.ptr[i + 1] != '1'))) {
+    for (size_t i = tg_span_find(pointer, '~'); i < pointer.len;) {
+        if (i + 1 == pointer.len || (pointer.ptr[i + 1] != '0' && pointer.ptr[i + 1] != '1')) {
             return false;
         }
+        i += 1 + tg_span_find(tg_span_sub(pointer, i + 1, pointer.len), '~');
     }
     return tg_utf8_check(pointer) == pointer.len;
 }

@@ -139,7 +139,7 @@ static uint8_t loose(uint8_t byte)
 static bool is_alias(struct tg_span name, struct tg_span key)
 {
     /* What such a reader sees of the key ends at a NUL; most keys are shorter or longer than the name. */
-    if (key.len < name.len || (key.len > name.len && key.ptr[name.len] != 0)) {
+    if (key.len < name.len || (key.len > name.len && key.ptr[name.len] != 0) || tg_span_equal(name, key)) {
         return false;
     }
     for (size_t i = 0; i < name.len; i++) {
@@ -147,7 +147,7 @@ static bool is_alias(struct tg_span name, struct tg_span key)
             return false;
         }
     }
-    return !tg_span_equal(name, key);
+    return true;
 }
 
 /* A member that some readers would take for one on the pointer's way, or NULL. */
