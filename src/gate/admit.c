@@ -17,11 +17,27 @@ static bool tg_admit_digest(struct tg_span value, uint8_t flag, uint8_t *flags, 
     return tg_sha256(value, ret) == TG_OK;
 }
 
+/* One partner's calls come from few addresses, one after the other: the digest of the last one is kept. */
+static enum tg_err tg_admit_address(ngx_http_request_t *r, uint8_t ret[TG_DIGEST_BYTES])
+{
+    static uint8_t last[16];
+    static uint8_t digest[TG_DIGEST_BYTES];
+    static bool made;
+    uint8_t address[16];
+
+    tg_gate_address(r, address);
+    if (!made || ngx_memcmp(address, last, sizeof(last)) != 0) {
+        made = tg_sha256(tg_span(address, sizeof(address)), digest) == TG_OK;
+        ngx_memcpy(last, address, sizeof(last));
+    }
+    ngx_memcpy(ret, digest, TG_DIGEST_BYTES);
+    return made ? TG_OK : TG_ERR_BUG;
+}
+
 bool tg_gate_admit_fill(ngx_http_request_t *r, const struct tg_gate_ctx *ctx, struct tg_admit *ret)
 {
     const struct tg_profile *profile = ctx->conf->profile;
     const struct tg_operation *operation = ctx->operation;
-    uint8_t address[16];
     uint8_t flags = ctx->mode == TG_GATE_OBSERVE ? TG_FLAG_OBSERVE : 0;
 
     ngx_memzero(ret, sizeof(*ret));
@@ -37,12 +53,10 @@ bool tg_gate_admit_fill(ngx_http_request_t *r, const struct tg_gate_ctx *ctx, st
         ret->exponent = ctx->facts.exponent;
         ngx_memcpy(ret->currency, ctx->facts.currency, sizeof(ret->currency));
     }
-    tg_gate_address(r, address);
     if (!tg_admit_digest(ctx->facts.payee, TG_FLAG_HAS_PAYEE, &flags, ret->payee) ||
         !tg_admit_digest(ctx->facts.payer, TG_FLAG_HAS_PAYER, &flags, ret->payer) ||
         !tg_admit_digest(ctx->facts.instrument, TG_FLAG_HAS_INSTRUMENT, &flags, ret->instrument) ||
-        tg_sha256(tg_span(address, sizeof(address)), ret->address) != TG_OK ||
-        tg_gate_fingerprint(r, ctx, ret->fingerprint) != TG_OK) {
+        tg_admit_address(r, ret->address) != TG_OK || tg_gate_fingerprint(r, ctx, ret->fingerprint) != TG_OK) {
         return false;
     }
     ret->flags = flags;

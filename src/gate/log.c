@@ -145,18 +145,19 @@ static ngx_int_t tg_log_number_get(ngx_http_request_t *r, ngx_http_variable_valu
 {
     const struct tg_gate_ctx *ctx = tg_gate_ctx_find(r);
     uint32_t number = 0;
-    u_char *text;
+    struct tg_buf text;
 
     if (ctx == NULL || !tg_log_value(r, ctx, data, &number)) {
         value->not_found = 1;
         return NGX_OK;
     }
-    text = ngx_pnalloc(r->pool, TG_LOG_NUMBER_CHARS_MAX);
-    if (text == NULL) {
+    text = tg_buf(ngx_pnalloc(r->pool, TG_LOG_NUMBER_CHARS_MAX), TG_LOG_NUMBER_CHARS_MAX);
+    if (text.ptr == NULL) {
         return NGX_ERROR;
     }
-    value->len = (unsigned)(ngx_snprintf(text, TG_LOG_NUMBER_CHARS_MAX, "%uD", number) - text) & 0xfffffff;
-    value->data = text;
+    tg_buf_put_decimal(&text, number);
+    value->len = text.len & 0xfffffff;
+    value->data = text.ptr;
     value->valid = 1;
     value->no_cacheable = 1;
     value->not_found = 0;

@@ -1,4 +1,6 @@
 """The link to the keeper: everything that may come over it, and nothing that makes the gate open, hang or crash."""
+import hashlib
+import socket
 import struct
 import threading
 import time
@@ -45,6 +47,18 @@ def test_a_wrong_answer_to_auth_is_503_and_the_gate_lives(scripted, name):
     assert answered.reason in ("keeper_unavailable", "keeper_timeout"), answered
     assert not scripted.upstream.seen
     alive(scripted)
+
+
+ADMIT_ADDRESS = slice(194, 226)  # behind flags, ids, times, request id and five digests (wire/message.c)
+
+
+def test_every_question_names_its_own_callers_address(scripted):
+    sources = ["127.0.2.1", "127.0.2.2", "127.0.2.2", "127.0.2.1", "127.0.2.3", "127.0.2.1"]
+    for source in sources:
+        with scripted.http1(source=(source, 0)) as client:
+            assert client.send(scripted.bytes_of()).read().status == 201
+    asked = [body[ADMIT_ADDRESS] for body in scripted.keeper.wait(ADMIT, len(sources))]
+    assert asked == [hashlib.sha256(bytes(10) + b"\xff\xff" + socket.inet_aton(one)).digest() for one in sources]
 
 
 def test_an_old_turn_is_dropped(scripted):
