@@ -19,7 +19,6 @@ static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t thread_key;
 static bool ready;
 static unsigned process;
-static EVP_MD *sha256;
 static EVP_KDF *hkdf;
 static EVP_CIPHER *aes_gcm;
 
@@ -29,7 +28,6 @@ static __thread struct tg_contexts *mine;
 static void contexts_free(void *pointer)
 {
     struct tg_contexts *contexts = pointer;
-    EVP_MD_CTX_free(contexts->digest);
     EVP_CIPHER_CTX_free(contexts->cipher);
     free(contexts);
     mine = NULL;
@@ -42,7 +40,6 @@ static void after_fork(void)
 
 static void fetch_all(void)
 {
-    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
     hkdf = EVP_KDF_fetch(NULL, "HKDF", NULL);
     aes_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
     ready = pthread_key_create(&thread_key, contexts_free) == 0 && pthread_atfork(NULL, NULL, after_fork) == 0;
@@ -51,21 +48,19 @@ static void fetch_all(void)
 /* Sets what never changes between uses, so that each use gives only key and data. */
 static bool prepare(struct tg_contexts *contexts)
 {
-    return contexts->digest != NULL && contexts->cipher != NULL &&
-           EVP_CipherInit_ex2(contexts->cipher, aes_gcm, NULL, NULL, 1, NULL) == 1;
+    return contexts->cipher != NULL && EVP_CipherInit_ex2(contexts->cipher, aes_gcm, NULL, NULL, 1, NULL) == 1;
 }
 
 static struct tg_contexts *contexts_make(void)
 {
     pthread_once(&once, fetch_all);
-    if (sha256 == NULL || hkdf == NULL || aes_gcm == NULL || !ready) {
+    if (hkdf == NULL || aes_gcm == NULL || !ready) {
         return NULL;
     }
     struct tg_contexts *contexts = calloc(1, sizeof(*contexts));
     if (contexts == NULL) {
         return NULL;
     }
-    contexts->digest = EVP_MD_CTX_new();
     contexts->cipher = EVP_CIPHER_CTX_new();
     if (!prepare(contexts) || pthread_setspecific(thread_key, contexts) != 0) {
         contexts_free(contexts);
@@ -88,11 +83,6 @@ unsigned tg_context_process(void)
 void tg_contexts_forget_errors(void)
 {
     ERR_clear_error();
-}
-
-const EVP_MD *tg_context_sha256(void)
-{
-    return tg_contexts_get() == NULL ? NULL : sha256;
 }
 
 EVP_KDF *tg_context_hkdf(void)

@@ -1,5 +1,5 @@
 /*
- * crypto.h - a thin face over OpenSSL 3 EVP: digests, MACs, AEAD, randomness, secrets.
+ * crypto.h - a thin face over OpenSSL 3: digests, MACs, AEAD, randomness, secrets.
  *
  * Promises: no OpenSSL type is seen here; every function works on borrowed
  * spans and caller memory; a failure of the library is TG_ERR_BUG and leaves
