@@ -73,6 +73,7 @@ struct tg_pg_counter {
     struct tg_quota_counter now;
     int64_t reserved, committed; /* before */
     bool loaded, there;
+    bool remembered; /* from the cache: what is changed has a guard, what is refused would have none */
 };
 
 #define TG_PG_COUNTER_BUCKETS 1024u
@@ -130,6 +131,7 @@ struct tg_postgres {
     struct tg_store_head head;
     struct tg_pg_link link; /* the committer's session */
     struct tg_pg_link side; /* the second thread's */
+    const char *way; /* how the server is reached */
     bool failed;
     atomic_bool side_failed;
     void (*log)(void *user, const char *text);

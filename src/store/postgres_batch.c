@@ -228,7 +228,7 @@ struct tg_pg_counter *tg_pg_counter(struct tg_postgres *store, const struct tg_q
     *bucket = counter;
     const struct tg_quota_counter *seen = store->locking > 0 ? NULL : tg_quota_find(&store->counters, key);
     if (seen != NULL) {
-        counter->loaded = counter->there = true;
+        counter->loaded = counter->there = counter->remembered = true;
         counter->reserved = counter->now.reserved = seen->reserved;
         counter->committed = counter->now.committed = seen->committed;
     }

@@ -80,7 +80,11 @@ static enum tg_err reserve(struct tg_postgres *store, const struct tg_quota_key 
     if (counter == NULL || !counter->loaded)
         return TG_ERR_BUG;
     *ret = tg_quota_reserve(&store->batch.marks, &counter->now, amount, limit);
-    return TG_OK;
+    if (*ret || !counter->remembered)
+        return TG_OK;
+    /* Another keeper may have given back since: the batch is decided again on what the server has. */
+    store->link.fault = TG_PG_FAULT_AGAIN;
+    return TG_ERR_DENIED;
 }
 
 /* An unknown that is sent again brings its old reservation to an end first, and back when the new one does not fit. */

@@ -144,6 +144,28 @@ def test_the_limit_of_the_day_is_one_over_both(gates):
     assert len(booked) == 100 and sum(payment["amount"] for payment in booked) == 1000
 
 
+def admitted(gate, amount):
+    """The last events hold an admission of this amount."""
+    return any(e["kind"] == "admit" and e.get("claim") == "taken" and e["amount_minor"] == amount
+               for e in gate.events()[-3:])
+
+
+def test_what_one_gate_gives_back_the_other_may_spend(gates):
+    """951 of 1000 are held at one gate while the other refuses 1000; the bank declines, and the other lets it pass."""
+    one, two = gates
+    one.run("partner", "add", "given-back")
+    one.run("partner", "limit", "set", "given-back", "--currency", "EUR", "--payment-max", "1000", "--day-max", "1000")
+    key = one.key_create("given-back", ["*"])
+    wait_until(lambda: key_number(two, "given-back"))
+    one.fault("slow", delay_ms=700)
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        held = pool.submit(pay, one, uuid.uuid4().hex, uuid.uuid4().hex, amount=951, key=key)
+        wait_until(lambda: admitted(one, 951))
+        assert pay(two, uuid.uuid4().hex, uuid.uuid4().hex, amount=1000, key=key).reason == "quota_exceeded"
+        assert held.result().status == 402
+    assert pay(two, uuid.uuid4().hex, uuid.uuid4().hex, amount=1000, key=key).status == 201
+
+
 class Held:
     """A payment that the processor sits on, at the second gate; its keeper is gone and nobody starts it again."""
 
@@ -157,7 +179,7 @@ class Held:
         os.kill(self.two.process.pid, signal.SIGSTOP)
         self.caller = self.pool.submit(pay, self.two, self.key, self.mark)
         # Admitted: the other gate's keeper sees the claim.
-        wait_until(lambda: any(e["kind"] == "admit" and e.get("claim") == "taken" for e in self.one.events()[-3:]))
+        wait_until(lambda: admitted(self.one, 1050))
         twin = pay(self.one, self.key, self.mark)
         assert (twin.status, twin.reason) == (409, "key_in_flight"), twin
         self.two.kill("keeper")
