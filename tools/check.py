@@ -30,7 +30,7 @@ SUITES = ["sealer", "keeper", "refpay", "separation", "cli", "monitoring", "gate
 POSTGRES_SUITES = ["keeper", "story", "fault"]
 POSTGRES_UNIT = ["commit_test", "sealer_test", "settle_test", "events_test", "setup_test", "store_test", "postgres_decide_test"]
 POSTGRES_UNIT_ONLY = ["move_test", "postgres_test"] + [f"postgres_{name}_test" for name in (
-    "apply", "events", "link", "load", "rotate", "sealer", "setup", "side")]
+    "apply", "connect", "events", "link", "load", "rotate", "sealer", "setup", "side")]
 
 
 class Tally:
@@ -90,7 +90,8 @@ def step_unit(tally, folder, server=None):
     programs = sorted(f for f in os.listdir(f"{ROOT}/{folder}") if f.endswith("_test") and
                       f not in POSTGRES_UNIT_ONLY and os.access(f"{ROOT}/{folder}/{f}", os.X_OK))
     if server:
-        programs, environment["TOLLGATE_TEST_POSTGRES"] = POSTGRES_UNIT + POSTGRES_UNIT_ONLY, server.connection
+        programs = POSTGRES_UNIT + POSTGRES_UNIT_ONLY
+        environment.update(postgres.environment(server))
     for program in programs:
         status, output = command([f"{folder}/{program}"], environment, 300)
         ok = len(re.findall(r"^ok \d+(?!.*# SKIP)", output, re.M))
@@ -175,7 +176,7 @@ def step_postgres(tally, wanted, folder):
         print("PostgreSQL's programs are not installed: tests on it are skipped")
         return
     if "unit" in wanted:
-        server = postgres.Server()
+        server = postgres.Server(tcp=True)
         try:
             step_unit(tally, folder, server)
         finally:

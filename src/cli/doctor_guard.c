@@ -110,6 +110,19 @@ static void check_sealer(struct tg_doctor *doctor, const json_t *sealer)
     }
 }
 
+/* Claims and counters cross the network: who sits in between could read them and, unless the server is verified, be it. */
+static void check_way(struct tg_doctor *doctor, const char *way)
+{
+    bool open = way != NULL && strncmp(way, "TCP, ", 5) == 0;
+
+    if (open && strcmp(way, "TCP, TLS, server verified") != 0) {
+        tg_doctor_find(doctor, TG_FINDING_WARNING, "write sslmode=verify-full sslrootcert=FILE into store/connection",
+                       "the database is reached by %s", way);
+    } else if (doctor->instance.postgres && way != NULL) {
+        tg_doctor_find(doctor, TG_FINDING_OK, NULL, "the database is reached by %s", way);
+    }
+}
+
 void tg_doctor_guards(struct tg_doctor *doctor)
 {
     const struct tg_instance *instance = &doctor->instance;
@@ -129,6 +142,7 @@ void tg_doctor_guards(struct tg_doctor *doctor)
     if (tg_admin_try(&admin, "status", NULL, &status, why, sizeof(why)) == TG_OK) {
         check_landlock(doctor, "keeper", json_object_get(json_object_get(status, "protection"), "keeper_landlock"));
         check_sealer(doctor, json_object_get(status, "sealer"));
+        check_way(doctor, json_string_value(json_object_get(json_object_get(status, "protection"), "store_way")));
     }
     json_decref(status);
     tg_admin_close(&admin);

@@ -8,6 +8,7 @@
 #include <grp.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -63,7 +64,8 @@ enum tg_err tg_daemon_drop(const struct tg_daemon_user *user)
         tg_log_errno("user_not_changed", "", errno);
         return TG_ERR_DENIED;
     }
-    return TG_OK;
+    /* The old user's: a library that looks for its files there would find them and not be let in. */
+    return unsetenv("HOME") == 0 ? TG_OK : TG_ERR_DENIED;
 }
 
 enum tg_err tg_daemon_harden(void)

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include <pwd.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -65,7 +66,7 @@ static int drop_and_harden(void)
     if (geteuid() != 0) {
         return tg_daemon_drop(&self) == TG_OK && tg_daemon_drop(&nobody) == TG_ERR_DENIED ? 0 : 1;
     }
-    if (tg_daemon_drop(&nobody) != TG_OK || tg_daemon_harden() != TG_OK || setuid(0) == 0) {
+    if (setenv("HOME", "/root", 1) != 0 || tg_daemon_drop(&nobody) != TG_OK || getenv("HOME") != NULL || tg_daemon_harden() != TG_OK || setuid(0) == 0) {
         return 2;
     }
     gid_t groups[8];

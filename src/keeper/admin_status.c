@@ -28,10 +28,10 @@ static json_t *protection(const struct tg_keeper *keeper)
     uid_t sealer = sealer_uid(keeper);
     bool apart = sealer != TG_DAEMON_UID_NONE && sealer != geteuid() && keeper->options.gate_uid != geteuid() &&
                  keeper->options.gate_uid != sealer;
-    return json_pack("{s:b,s:s,s:b,s:i,s:b,s:s}", "processes_separated", apart, "note",
+    return json_pack("{s:b,s:s,s:b,s:i,s:b,s:s,s:s}", "processes_separated", apart, "note",
                      apart ? "gate, keeper and sealer run as different users" : "processes not separated",
                      "keeper_sandbox", tg_sandbox_built(), "keeper_landlock", tg_landlock_level(), "core_dumps",
-                     TG_DAEMON_SANITIZED, "keys", "file");
+                     TG_DAEMON_SANITIZED, "keys", "file", "store_way", tg_store_way(keeper->committer.store));
 }
 
 /* One "name=value" word of the sealer's own description: a number where it is one. */

@@ -1,7 +1,8 @@
 /*
  * sandbox.c - the keeper's allow-list.
  *
- * Promises: as sandbox.h. No new program, no new process, no network but unix sockets.
+ * Promises: as sandbox.h. No new program, no new process, no network but unix sockets and what is open already: the
+ * sessions with a server, which are made before and never again.
  * Does not: open anything.
  */
 #include "keeper/sandbox.h"

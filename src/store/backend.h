@@ -29,6 +29,7 @@ struct tg_store_backend {
     bool (*setup_changed)(const struct tg_store *store); /* NULL: nobody else can change it */
     enum tg_err (*act)(struct tg_store *store, struct tg_act *act);
     enum tg_err (*sealer)(struct tg_store *store, const uint8_t key[TG_STORE_SEALER_BYTES]); /* NULL: any one */
+    const char *(*way)(const struct tg_store *store);                                        /* NULL: a folder */
 };
 
 /* The first member of every store. */

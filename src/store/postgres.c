@@ -270,8 +270,10 @@ static enum tg_err open_all(struct tg_postgres *store, const char *connection, i
         err = tg_quota_init(&store->counters);
     if (err == TG_OK)
         err = tg_pg_connect(connection, &store->link, store->log, store->log_user);
-    if (err == TG_OK)
+    if (err == TG_OK) {
+        store->way = tg_pg_way(store->link.conn);
         err = migrate(store);
+    }
     if (err == TG_OK)
         err = first_segment(store, now_us);
     if (err == TG_OK)
@@ -333,6 +335,11 @@ static void postgres_count(const struct tg_store *base, struct tg_store_counts *
     };
 }
 
+static const char *postgres_way(const struct tg_store *base)
+{
+    return tg_postgres_of_const(base)->way;
+}
+
 static const struct tg_store_backend postgres = {
     .close = postgres_close,
     .commit = tg_postgres_commit,
@@ -348,6 +355,7 @@ static const struct tg_store_backend postgres = {
     .setup_changed = tg_postgres_setup_changed,
     .act = tg_postgres_act,
     .sealer = tg_postgres_sealer,
+    .way = postgres_way,
 };
 
 enum tg_err tg_postgres_open(const struct tg_store_options *options, int64_t now_us, struct tg_store **ret)

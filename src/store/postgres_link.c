@@ -2,113 +2,21 @@
  * postgres_link.c - see postgres_link.h.
  *
  * Promises: libpq copies parameters as it queues them, so one buffer serves all
- * statements. A connection's text is never logged, for it may hold a password.
+ * statements.
  * Does not: know what the statements mean.
  */
 #include "store/postgres_link.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/endian.h"
 
-/* A server that takes longer to let us in is away: the keeper ends and is started again. */
-#define CONNECT_WAIT_MS 10000
 /* One-dimensional arrays on the wire: dimensions, flags, element type, length, lower bound. */
 #define ARRAY_HEAD_BYTES 20
-#define BYTES_CAP_FIRST 65536u
 /* Beyond this the buffer is given back after use: large answers are rare. */
 #define BYTES_CAP_KEPT (8u * 1024u * 1024u)
-
-/* Planner and session settings that help PostgreSQL; another server may not know them. Arrays make the planner guess:
- * what is few is looked up by key, whatever the statistics say. */
-static const char *const wishes[] = {
-    "SET plan_cache_mode = force_generic_plan", "SET enable_seqscan = off",    "SET enable_hashjoin = off",
-    "SET enable_mergejoin = off",               "SET enable_bitmapscan = off", "SET jit = off",
-    "SET tcp_keepalives_idle = 10",             "SET tcp_keepalives_interval = 5",
-    "SET tcp_keepalives_count = 3",             "SET client_min_messages = error",
-};
-
-static void ignore_notice(void *user, const PGresult *result)
-{
-    (void)user;
-    (void)result;
-}
-
-static int64_t now_ms(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* In steps, for notices must be caught from the first on: libpq prints them, and a server says much as it goes. */
-static PGconn *connect_to(const char *connection)
-{
-    PGconn *conn = PQconnectStart(connection);
-    if (conn == NULL || PQstatus(conn) == CONNECTION_BAD)
-        return conn;
-    (void)PQsetNoticeReceiver(conn, ignore_notice, NULL);
-    int64_t end_ms = now_ms() + CONNECT_WAIT_MS;
-    PostgresPollingStatusType next = PGRES_POLLING_WRITING;
-    while (next == PGRES_POLLING_READING || next == PGRES_POLLING_WRITING) {
-        struct pollfd wait = {.fd = PQsocket(conn), .events = next == PGRES_POLLING_READING ? POLLIN : POLLOUT};
-        int64_t left_ms = end_ms - now_ms();
-        if (left_ms <= 0 || poll(&wait, 1, (int)left_ms) == 0)
-            break;
-        next = PQconnectPoll(conn);
-    }
-    return conn;
-}
-
-/* TG_OK when the server has no such setting, or when it is one of the two. */
-static enum tg_err check_setting(PGconn *conn, const char *show, const char *good, const char *also)
-{
-    PGresult *result = PQexec(conn, show);
-    enum tg_err err = TG_OK;
-    if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1) {
-        struct tg_span value = tg_span_string(PQgetvalue(result, 0, 0));
-        if (!tg_span_equal(value, tg_span_string(good)) && !tg_span_equal(value, tg_span_string(also)))
-            err = TG_ERR_DENIED;
-    } else if (PQstatus(conn) != CONNECTION_OK) {
-        err = TG_ERR_DOWN;
-    }
-    PQclear(result);
-    return err;
-}
-
-enum tg_err tg_pg_connect(const char *connection, struct tg_pg_link *ret, void (*log)(void *user, const char *text),
-                          void *log_user)
-{
-    *ret = (struct tg_pg_link){.conn = connect_to(connection)};
-    if (ret->conn == NULL || PQstatus(ret->conn) != CONNECTION_OK) {
-        if (log != NULL)
-            log(log_user, "the PostgreSQL server cannot be reached or does not let us in");
-        tg_pg_close(ret);
-        return TG_ERR_DOWN;
-    }
-    enum tg_err err = check_setting(ret->conn, "SHOW synchronous_commit", "on", "remote_apply");
-    if (err == TG_OK)
-        err = check_setting(ret->conn, "SHOW fsync", "on", "on");
-    if (err != TG_OK) {
-        if (log != NULL)
-            log(log_user, "the server does not keep what it commits: synchronous_commit and fsync must be on");
-        tg_pg_close(ret);
-        return err;
-    }
-    for (size_t i = 0; i < sizeof(wishes) / sizeof(wishes[0]); i++)
-        PQclear(PQexec(ret->conn, wishes[i]));
-    ret->bytes = malloc(BYTES_CAP_FIRST);
-    ret->bytes_cap = BYTES_CAP_FIRST;
-    if (ret->bytes == NULL) {
-        tg_pg_close(ret);
-        return TG_ERR_DOWN;
-    }
-    return TG_OK;
-}
 
 enum tg_err tg_pg_prepare(struct tg_pg_link *link)
 {
@@ -280,8 +188,8 @@ void tg_pg_queue(struct tg_pg_link *link, enum tg_pg_statement statement)
     link->bytes_len = 0;
     if (link->bytes_cap > BYTES_CAP_KEPT) {
         free(link->bytes);
-        link->bytes = malloc(BYTES_CAP_FIRST);
-        link->bytes_cap = BYTES_CAP_FIRST;
+        link->bytes = malloc(TG_PG_BYTES_FIRST);
+        link->bytes_cap = TG_PG_BYTES_FIRST;
         link->failed = link->failed || link->bytes == NULL;
     }
 }

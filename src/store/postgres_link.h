@@ -20,6 +20,8 @@
 #define TG_PG_PARAMETERS_MAX 16
 /* Statements between two syncs: a batch needs some ten. */
 #define TG_PG_QUEUED_MAX 24
+/* Room for parameters that a session begins with. */
+#define TG_PG_BYTES_FIRST 65536u
 
 /* Types by their fixed numbers (PostgreSQL's pg_type.dat; servers that speak its protocol use the same). */
 enum tg_pg_type {
@@ -50,9 +52,11 @@ struct tg_pg_link {
     size_t element_type_bytes; /* fixed width of the array's elements */
 };
 
-/* Connects, sets the session up, prepares all statements. log: what the server said, without the connection's text. */
+/* postgres_connect.c: connects and sets the session up. log: why not, without the connection's text. */
 TG_MUST_CHECK enum tg_err tg_pg_connect(const char *connection, struct tg_pg_link *ret,
                                         void (*log)(void *user, const char *text), void *log_user);
+/* How the server is reached, in words for an operator: over what, and whether it is known to be the right one. */
+const char *tg_pg_way(PGconn *conn);
 /* After the tables are there: prepares every statement and begins to pipeline. */
 TG_MUST_CHECK enum tg_err tg_pg_prepare(struct tg_pg_link *link);
 void tg_pg_close(struct tg_pg_link *link); /* takes a zeroed one too */

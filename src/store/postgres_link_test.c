@@ -1,36 +1,13 @@
-/* postgres_link_test.c - sessions: what is refused, what a fault means, arrays there and back. */
+/* postgres_link_test.c - sessions: what a fault means, arrays there and back. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include <cmocka.h>
-#include <stdio.h>
 
 #include "store/postgres.h"
 #include "store/testkit.h"
-
-static void test_nobody_there(void **state)
-{
-    (void)state;
-    struct tg_pg_link link;
-    assert_int_equal(tg_pg_connect("host=/nowhere/at/all dbname=x", &link, NULL, NULL), TG_ERR_DOWN);
-    tg_pg_close(&link);
-}
-
-static void test_unsafe_servers_are_refused(void **state)
-{
-    struct kit *kit = *state;
-    kit_need_server(kit);
-    struct tg_pg_link link;
-    char connection[600];
-    (void)snprintf(connection, sizeof(connection), "%s options='-csynchronous_commit=off'", kit->connection);
-    assert_int_equal(tg_pg_connect(connection, &link, NULL, NULL), TG_ERR_DENIED);
-    kit->options.connection = connection;
-    struct tg_store *store = NULL;
-    assert_int_equal(tg_store_open(&kit->options, kit->now_us, &store), TG_ERR_DENIED);
-    assert_null(store);
-}
 
 static void test_faults(void **state)
 {
@@ -60,8 +37,6 @@ static void test_faults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_nobody_there),
-        cmocka_unit_test_setup_teardown(test_unsafe_servers_are_refused, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(test_faults, kit_setup, kit_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

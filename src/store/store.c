@@ -94,3 +94,9 @@ enum tg_err tg_store_sealer(struct tg_store *store, const uint8_t key[TG_STORE_S
     const struct tg_store_backend *backend = backend_of(store);
     return backend->sealer == NULL ? TG_OK : backend->sealer(store, key);
 }
+
+const char *tg_store_way(const struct tg_store *store)
+{
+    const struct tg_store_backend *backend = backend_of(store);
+    return backend->way == NULL ? "a folder" : backend->way(store);
+}

@@ -221,6 +221,9 @@ struct tg_act {
 /* TG_ERR_DENIED: name taken; TG_ERR_ABSENT: no such row. Both leave an event that says so. */
 TG_MUST_CHECK enum tg_err tg_store_act(struct tg_store *store, struct tg_act *act);
 
+/* How what is kept is reached, for an operator: "a folder", "TCP, TLS, server verified"; any thread. */
+const char *tg_store_way(const struct tg_store *store);
+
 /* ---- whose keys name the claims ---- */
 
 #define TG_STORE_SEALER_BYTES 32 /* an Ed25519 public key */

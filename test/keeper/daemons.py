@@ -15,15 +15,19 @@ CREDENTIAL = "Bearer the-upstream-secret"
 
 
 class Daemons:
-    def __init__(self, more=(), sealer=True, setup=True, on_postgres=None, sealer_more=()):
+    def __init__(self, more=(), sealer=True, setup=True, on_postgres=None, sealer_more=(), server=None,
+                 connection=None):
+        """connection: of `server`; without them the shared server, when the suite is for one."""
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="tollgate-keeper-"))
         for name in ("keys", "store"):
             (self.folder / name).mkdir(mode=0o700)
         self.store = ["--store", self.folder / "store"]
         self.on_postgres, self.sealer_more = postgres.wanted() if on_postgres is None else on_postgres, sealer_more
+        self.server = server
         if self.on_postgres:
+            self.server = server or postgres.shared()
             self.store = ["--store-postgres-file",
-                          postgres.shared().connection_file(self.folder / "store" / "connection")]
+                          self.server.connection_file(self.folder / "store" / "connection", connection)]
         self.more, self.keeper, self.sealer, self.operator_link = list(more), None, None, None
         self.keys, self.secrets = {}, [CREDENTIAL]
         self.gate, self.admin = self.folder / "gate.sock", self.folder / "admin.sock"
@@ -78,7 +82,7 @@ class Daemons:
             resource.prlimit(self.keeper.pid, resource.RLIMIT_FSIZE, (4096, 4096))
             return
         database = pathlib.Path(self.store[1]).read_text().split("dbname=")[1].strip()
-        postgres.shared().sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        self.server.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
                               f"WHERE datname = '{database}' AND pid <> pg_backend_pid()")
 
     def wait_sealer(self):

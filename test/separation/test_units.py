@@ -86,11 +86,23 @@ def test_exposure(name, tmp_path):
     assert done.returncode == 0, done.stdout.decode()[-2000:]
 
 
+def test_the_example_for_postgres_follows_the_unit():
+    """The keeper's line is the unit's own but for the store, and what it opens is said and nothing else."""
+    example = [line for line in (ROOT / "doc/postgres-unit.example").read_text().splitlines() if line and line[0] != "#"]
+    assert example[:2] == ["[Service]", "ExecStart="]
+    line = parse("tollgate-keeper@.service")["Service"]["ExecStart"][0]
+    assert example[2] == "ExecStart=" + line.replace("--store /var/lib/tollgate/%i/store ",
+                                                     "--store-postgres-file /var/lib/tollgate/%i/store/connection ")
+    assert [row.split("=")[0] for row in example[3:]] == ["PrivateNetwork", "RestrictAddressFamilies", "IPAddressAllow"]
+
+
 @pytest.mark.skipif(ANALYZE is None, reason="no systemd-analyze here")
 def test_systemd_takes_them(tmp_path):
     for name, path in UNITS.items():
         shutil.copy(path, tmp_path / name.replace("@.", "@tour."))
-    done = subprocess.run([ANALYZE, "verify", "--man=no", "--recursive-errors=no", *sorted(tmp_path.glob("*"))],
+    (tmp_path / "tollgate-keeper@tour.service.d").mkdir()
+    shutil.copy(ROOT / "doc/postgres-unit.example", tmp_path / "tollgate-keeper@tour.service.d/postgres.conf")
+    done = subprocess.run([ANALYZE, "verify", "--man=no", "--recursive-errors=no", *sorted(path for path in tmp_path.glob("*") if path.is_file())],
                           env={"SYSTEMD_UNIT_PATH": f"{tmp_path}:/lib/systemd/system", "PATH": "/usr/bin:/bin"},
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     # The programs need not be installed where this runs; anything else is a fault.

@@ -1,0 +1,158 @@
+/* postgres_connect_test.c - who is let in and who is not, what is said of it, and a network that is silent. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <arpa/inet.h>
+#include <cmocka.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "store/postgres.h"
+#include "store/testkit.h"
+
+#define KIT_TCP "TOLLGATE_TEST_POSTGRES_TCP"
+
+static void keep(void *user, const char *text)
+{
+    (void)snprintf(user, 512, "%s", text);
+}
+
+static enum tg_err attempt(const char *connection, char said[512])
+{
+    struct tg_pg_link link;
+    said[0] = '\0';
+    enum tg_err err = tg_pg_connect(connection, &link, keep, said);
+    tg_pg_close(&link);
+    return err;
+}
+
+static void test_nobody_there(void **state)
+{
+    (void)state;
+    char said[512];
+    assert_int_equal(attempt("host=/nowhere/at/all dbname=x password=hidden", said), TG_ERR_DOWN);
+    assert_non_null(strstr(said, "/nowhere/at/all"));
+    assert_null(strstr(said, "hidden"));
+    assert_null(strchr(said, '\n'));
+    struct tg_pg_link link;
+    assert_int_equal(tg_pg_connect("host=/nowhere/at/all dbname=x", &link, NULL, NULL), TG_ERR_DOWN);
+    tg_pg_close(&link);
+}
+
+static void test_texts_that_cannot_be_read(void **state)
+{
+    static const char *const texts[] = {"host=/x hidden", "hidden", "passwort=hidden", "postgresql://u:hidden@[/x",
+                                        "host='hidden"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        char said[512];
+        assert_int_equal(attempt(texts[i], said), TG_ERR_INPUT);
+        assert_null(strstr(said, "hidden"));
+        assert_non_null(strstr(said, "libpq cannot read"));
+    }
+}
+
+static void test_unsafe_servers_are_refused(void **state)
+{
+    struct kit *kit = *state;
+    kit_need_server(kit);
+    struct tg_pg_link link;
+    char connection[600];
+    (void)snprintf(connection, sizeof(connection), "%s options='-csynchronous_commit=off'", kit->connection);
+    assert_int_equal(tg_pg_connect(connection, &link, NULL, NULL), TG_ERR_DENIED);
+    kit->options.connection = connection;
+    struct tg_store *store = NULL;
+    assert_int_equal(tg_store_open(&kit->options, kit->now_us, &store), TG_ERR_DENIED);
+    assert_null(store);
+}
+
+/* A port that takes no more connections: what is sent to it gets no answer. The descriptors are to be closed. */
+static uint16_t silent_port(int fds[4])
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(address);
+    fds[0] = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fds[0], (const struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(fds[0], 0), 0);
+    assert_int_equal(getsockname(fds[0], (struct sockaddr *)&address, &size), 0);
+    for (int i = 1; i < 4; i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+        (void)connect(fds[i], (const struct sockaddr *)&address, size);
+    }
+    return ntohs(address.sin_port);
+}
+
+/* Of two hosts the first one is silent, as a machine without power is: the second one is reached. */
+static void test_a_silent_host_is_passed_over(void **state)
+{
+    struct kit *kit = *state;
+    kit_need_server(kit);
+    const char *port = strstr(getenv(KIT_TCP), "port=");
+    assert_non_null(port);
+    char connection[256];
+    char said[512];
+    int fds[2][4];
+    (void)snprintf(connection, sizeof(connection),
+                   "host=127.0.0.1,127.0.0.1 port=%d,%.*s user=tollgate dbname=postgres", silent_port(fds[0]),
+                   (int)strspn(port + 5, "0123456789"), port + 5);
+    assert_int_equal(attempt(connection, said), TG_OK);
+    (void)snprintf(connection, sizeof(connection), "host=127.0.0.1 port=%d dbname=x", silent_port(fds[1]));
+    assert_int_equal(attempt(connection, said), TG_ERR_DOWN);
+    assert_non_null(strstr(said, "cannot be reached"));
+    for (size_t i = 0; i < 8; i++)
+        (void)close(fds[i / 4][i % 4]);
+}
+
+static int option_of(PGconn *conn, int option)
+{
+    int value = -1;
+    socklen_t size = sizeof(value);
+    assert_int_equal(getsockopt(PQsocket(conn), IPPROTO_TCP, option, &value, &size), 0);
+    return value;
+}
+
+static void test_a_network_that_goes_is_noticed(void **state)
+{
+    struct kit *kit = *state;
+    kit_need_server(kit);
+    struct tg_pg_link link;
+    char connection[600];
+    assert_int_equal(tg_pg_connect(getenv(KIT_TCP), &link, NULL, NULL), TG_OK);
+    assert_int_equal(option_of(link.conn, TCP_USER_TIMEOUT), 25000);
+    assert_int_equal(option_of(link.conn, TCP_KEEPIDLE), 10);
+    assert_string_equal(tg_pg_way(link.conn), "TCP within this machine");
+    tg_pg_close(&link);
+    (void)snprintf(connection, sizeof(connection), "%s tcp_user_timeout=7000", getenv(KIT_TCP));
+    assert_int_equal(tg_pg_connect(connection, &link, NULL, NULL), TG_OK);
+    assert_int_equal(option_of(link.conn, TCP_USER_TIMEOUT), 7000);
+    tg_pg_close(&link);
+}
+
+static void test_ways(void **state)
+{
+    struct kit *kit = *state;
+    if (kit->connection[0] == '\0') {
+        assert_string_equal(tg_store_way(kit->store), "a folder");
+    } else {
+        assert_string_equal(tg_store_way(kit->store), "a socket of this machine");
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nobody_there),
+        cmocka_unit_test(test_texts_that_cannot_be_read),
+        cmocka_unit_test_setup_teardown(test_unsafe_servers_are_refused, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(test_a_silent_host_is_passed_over, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(test_a_network_that_goes_is_noticed, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(test_ways, kit_setup, kit_teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
