@@ -12,6 +12,8 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from lib.frames import wait_until
+from lib.story import BUILD
 
 ROOT = os.geteuid() == 0
 needs_root = pytest.mark.skipif(not ROOT, reason="needs root")
@@ -94,6 +96,20 @@ def test_04_a_part_is_missing(make, path):
     house = make()
     (house.dir / path).unlink()
     fault(house, path, "is missing")
+
+
+def test_04_keys_of_another_instance(make):
+    house = make()
+    (house.dir / "keys").rename(house.dir / "keys.first")
+    (house.dir / "keys").mkdir(mode=0o700)
+    user = ["--user", "tollgate-sealer"] if ROOT else []
+    if ROOT:
+        shutil.chown(house.dir / "keys", "tollgate-sealer")
+    subprocess.run([BUILD / "tollgate-sealer", "--keys", house.dir / "keys", "--make-keys", *user], check=True)
+    house.up()
+    wait_until(lambda: "foreign" in house.run("status", check=False).stdout.decode())
+    assert house.pay().reason == "sealer_unavailable"
+    fault(house, "the sealer's keys are not those of this store")
 
 
 @needs_root

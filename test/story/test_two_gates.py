@@ -236,6 +236,8 @@ def test_without_the_shared_sealer_both_refuse(gates):
         answer = pay(two, key, mark)
         assert (answer.status, answer.reason) == (503, "sealer_unavailable")
         assert two.run("status", check=False).returncode == 3
+        found = json.loads(two.run("doctor", "--json", check=False).stdout)
+        assert [row for row in found if row["level"] == "fault" and f"the sealer of {one.dir}" in row["what"]], found
     finally:
         os.kill(one.process.pid, signal.SIGCONT)
     wait_until(lambda: pay(two, key, mark).status == 201)
