@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/folder.h"
 #include "store/sqlite.h"
 #include "store/state.h"
 
@@ -32,6 +33,9 @@ enum tg_err tg_checkpointer_init(struct tg_store *store)
 {
     struct tg_checkpointer *checkpointer = &store->checkpointer;
     checkpointer->jobs_end = &checkpointer->jobs;
+    checkpointer->step_frames = STEP_FRAMES;
+    checkpointer->restart_frames = RESTART_FRAMES;
+    checkpointer->cut_bytes = CUT_BYTES;
     if (pthread_mutex_init(&checkpointer->turnstile, NULL) != 0 ||
         pthread_mutex_init(&checkpointer->write_lock, NULL) != 0 ||
         pthread_mutex_init(&checkpointer->jobs_lock, NULL) != 0)
@@ -170,25 +174,36 @@ static void write_keys(struct tg_store *store, struct tg_job *job)
     free(gather.keys.entries);
 }
 
-/* One step of removing a segment's files; true when they are gone. */
-static bool cut(struct tg_store *store, uint32_t number)
+enum cut { CUT_MORE, CUT_GONE, CUT_FAILED };
+
+/* The names of a segment's files; gone for good only when the folder says so. */
+static enum cut remove_names(const struct tg_store *store, uint32_t number)
+{
+    static const char *const suffixes[] = {"sqlite-wal", "sqlite-shm", "sqlite-journal", "keys", "keys.new", "sqlite"};
+    char path[TG_STORE_PATH_BYTES_MAX];
+    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
+        if (tg_segment_path(store->path, number, suffixes[i], path) != TG_OK ||
+            (unlink(path) != 0 && errno != ENOENT))
+            return CUT_FAILED;
+    return tg_folder_sync(path) == TG_OK ? CUT_GONE : CUT_FAILED;
+}
+
+/* One step of removing a segment's files. */
+static enum cut cut(struct tg_store *store, uint32_t number)
 {
     struct tg_checkpointer *checkpointer = &store->checkpointer;
     if (checkpointer->db != NULL && checkpointer->number == number) { /* not yet moved on to the open segment */
         (void)sqlite3_close(checkpointer->db);
         checkpointer->db = NULL;
     }
-    static const char *const suffixes[] = {"sqlite-wal", "sqlite-shm", "keys", "keys.new", "sqlite"};
     char path[TG_STORE_PATH_BYTES_MAX];
     struct stat stat_;
     if (tg_segment_path(store->path, number, "sqlite", path) != TG_OK)
-        return true;
-    if (stat(path, &stat_) == 0 && stat_.st_size > CUT_BYTES)
-        return truncate(path, stat_.st_size - CUT_BYTES) != 0 && errno == ENOENT;
-    for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
-        if (tg_segment_path(store->path, number, suffixes[i], path) == TG_OK)
-            (void)unlink(path);
-    return true;
+        return CUT_FAILED;
+    if (stat(path, &stat_) == 0 && stat_.st_size > checkpointer->cut_bytes &&
+        truncate(path, stat_.st_size - checkpointer->cut_bytes) == 0)
+        return CUT_MORE;
+    return remove_names(store, number);
 }
 
 /* The first job, one step of it. True when there was one. */
@@ -200,8 +215,11 @@ static bool do_job(struct tg_store *store)
     pthread_mutex_unlock(&checkpointer->jobs_lock);
     if (job == NULL)
         return false;
-    if (job->leave && !cut(store, job->number))
+    enum cut left = job->leave ? cut(store, job->number) : CUT_GONE;
+    if (left == CUT_MORE)
         return true;
+    if (left == CUT_FAILED)
+        tg_state_log(store, "a segment's files could not be removed; the next start will try again");
     tg_segment_close(&job->retired); /* copies what is left of its log back into the file, and removes the log */
     if (job->keys)
         write_keys(store, job);
@@ -211,7 +229,7 @@ static bool do_job(struct tg_store *store)
     checkpointer->jobs = job->next;
     if (checkpointer->jobs == NULL)
         checkpointer->jobs_end = &checkpointer->jobs;
-    if (job->leave) {
+    if (job->leave && left == CUT_GONE) {
         job->next = checkpointer->gone;
         checkpointer->gone = job;
         job = NULL;
@@ -266,10 +284,10 @@ bool tg_embedded_checkpoint(struct tg_store *store)
         return worked;
     if (frames < checkpointer->done_frames)
         checkpointer->done_frames = 0; /* the log began anew */
-    if (frames - checkpointer->done_frames < STEP_FRAMES)
+    if (frames - checkpointer->done_frames < checkpointer->step_frames)
         return worked;
     passive(store);
-    if (frames >= RESTART_FRAMES) {
+    if (frames >= checkpointer->restart_frames) {
         pthread_mutex_lock(&checkpointer->turnstile);
         pthread_mutex_lock(&checkpointer->write_lock);
         if (atomic_load(&checkpointer->open_number) == checkpointer->number)

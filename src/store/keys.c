@@ -18,6 +18,7 @@
 
 #include "base/limits.h"
 #include "crypto/crypto.h"
+#include "store/folder.h"
 
 /* In memory order: another byte order or version reads another number, and falls back to the rows. */
 #define KEYS_MARK 0x31305359454b4754u
@@ -56,24 +57,6 @@ static enum tg_err write_all(int fd, const uint8_t *bytes, size_t len)
     return TG_OK;
 }
 
-/* The file's name is durable only when its folder is. */
-static enum tg_err sync_folder(const char *path)
-{
-    char folder[PATH_MAX];
-    const char *end = strrchr(path, '/');
-    size_t len = end == NULL ? 0 : (size_t)(end - path);
-    if (len == 0 || len >= sizeof(folder))
-        return TG_ERR_LIMIT;
-    memcpy(folder, path, len);
-    folder[len] = '\0';
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return TG_ERR_DOWN;
-    int rc = fsync(fd);
-    (void)close(fd);
-    return rc == 0 ? TG_OK : TG_ERR_DOWN;
-}
-
 static enum tg_err put_file(const char *path, const uint8_t *block, size_t len)
 {
     char beside[PATH_MAX];
@@ -94,7 +77,7 @@ static enum tg_err put_file(const char *path, const uint8_t *block, size_t len)
         (void)unlink(beside);
         return err;
     }
-    return sync_folder(path);
+    return tg_folder_sync(path); /* the file's name is durable only when its folder is */
 }
 
 enum tg_err tg_keys_write(const char *path, uint32_t segment, struct tg_keys *keys)

@@ -11,14 +11,11 @@
 #include "store/state.h"
 #include "wire/message.h"
 
-/* Rows read, or claims carried, in one call: some milliseconds, once a segment. */
-#define STEP_ROWS 2000u
-
 struct carry {
     struct tg_store *store;
     const struct tg_segment_info *info;
     int64_t now_us;
-    struct tg_pending_claim *claims[STEP_ROWS];
+    struct tg_pending_claim *claims[TG_STORE_CARRY_ROWS];
     size_t count;
     uint64_t seen;
 };
@@ -26,7 +23,7 @@ struct carry {
 static enum tg_err gather(void *user, struct tg_pending_claim *claim)
 {
     struct carry *carry = user;
-    if (carry->count < STEP_ROWS && claim->row >= carry->info->first && claim->row <= carry->info->last)
+    if (carry->count < carry->store->carry_rows && claim->row >= carry->info->first && claim->row <= carry->info->last)
         carry->claims[carry->count++] = claim;
     return TG_OK;
 }
@@ -82,7 +79,7 @@ static enum tg_err carry_finals(struct carry *carry)
     struct tg_segment *segment = NULL;
     enum tg_err err = tg_state_reader(store, carry->info, &segment);
     if (err == TG_OK)
-        err = tg_segment_scan(segment, store->carry_from, carry->info->last, STEP_ROWS, true, carry_final, carry);
+        err = tg_segment_scan(segment, store->carry_from, carry->info->last, store->carry_rows, true, carry_final, carry);
     if (err == TG_OK)
         store->carry_from = carry->seen == 0 ? carry->info->last + 1 : carry->seen + 1;
     return err;

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "store/folder.h"
 #include "store/state.h"
 
 /* Slots looked at in one call: 4 MB, under a millisecond. */
@@ -30,6 +31,14 @@ static enum tg_err remove_leftover(const struct tg_store *store, uint32_t number
     return TG_OK;
 }
 
+/* The file and its log. SQLite syncs the folder too, but says nothing when that fails. */
+static enum tg_err sync_names(const struct tg_store *store, uint32_t number)
+{
+    char path[TG_STORE_PATH_BYTES_MAX];
+    enum tg_err err = tg_segment_path(store->path, number, "sqlite", path);
+    return err == TG_OK ? tg_folder_sync(path) : err;
+}
+
 enum tg_err tg_rotate_create(struct tg_store *store, uint32_t number)
 {
     struct tg_segment fresh;
@@ -43,6 +52,8 @@ enum tg_err tg_rotate_create(struct tg_store *store, uint32_t number)
         err = tg_segment_write_all_counters(&fresh, &store->quota);
     if (err == TG_OK)
         err = tg_segment_commit(&fresh);
+    if (err == TG_OK)
+        err = sync_names(store, number);
     if (err != TG_OK) {
         tg_segment_close(&fresh);
         return err;

@@ -24,6 +24,8 @@
 
 /* Connections kept to sealed segments: replays come from the last day, 24 hours of which few are asked at a time. */
 #define TG_STORE_READERS 16
+/* Rows read, or claims carried, in one step of leaving: some milliseconds, once a segment. */
+#define TG_STORE_CARRY_ROWS 2000u
 enum tg_leaving { TG_LEAVING_NO = 0, TG_LEAVING_BEGUN = 1, TG_LEAVING_GONE = 2 };
 
 /* What is known of a segment without opening its file; a row of tollgate.sqlite. */
@@ -69,6 +71,8 @@ struct tg_checkpointer {
     atomic_int frames;   /* in the open segment's write-ahead log */
     atomic_uint open_number;
     atomic_bool broken;  /* a checkpoint failed to sync: nothing may be committed any more */
+    int step_frames, restart_frames; /* checkpoint.c says how many; tests take fewer, to see every step in a small store */
+    int64_t cut_bytes;
 };
 
 struct tg_store { /* in a folder */
@@ -98,6 +102,7 @@ struct tg_store { /* in a folder */
     uint32_t sweep_number, sweep_shard; /* the segment that is leaving the index; 0: none */
     uint32_t carry_number;              /* the segment whose living claims are being carried on */
     uint64_t carry_from;
+    uint32_t carry_rows;                /* in one step; TG_STORE_CARRY_ROWS, tests take fewer */
 
     struct tg_row_held held; /* scratch of the committer */
     uint8_t *event_bytes;    /* TG_EVENT_BYTES_MAX */

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/folder.h"
 #include "store/migrate.h"
 #include "store/sqlite.h"
 #include "store/state.h"
@@ -24,6 +25,28 @@
 /* 13 months, the longest that a chargeback or an assessor looks back, leap years and month ends included. */
 #define RETENTION_US_DEFAULT (397ll * 86400 * 1000000)
 #define PURGE_GRACE_US_DEFAULT (60ll * 1000000) /* far above any settle_wait */
+
+/*
+ * The store's own name: without it all that is durable below is lost. A parent that we may not read is somebody else's,
+ * who made our folder for us.
+ */
+static enum tg_err sync_parent(const struct tg_store *store)
+{
+    int fd = openat(store->folder_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == EACCES || errno == EPERM ? TG_OK : TG_ERR_DOWN;
+    int rc = fsync(fd);
+    (void)close(fd);
+    return rc == 0 ? TG_OK : TG_ERR_DOWN;
+}
+
+/* A database of the store, from what its last process left. */
+static enum tg_err settle_log(const char *path)
+{
+    char log[TG_STORE_PATH_BYTES_MAX];
+    int len = snprintf(log, sizeof(log), "%s-wal", path);
+    return len > 0 && (size_t)len < sizeof(log) ? tg_folder_settle(log) : TG_ERR_LIMIT;
+}
 
 static enum tg_err open_folder(struct tg_store *store)
 {
@@ -42,7 +65,7 @@ static enum tg_err open_folder(struct tg_store *store)
     }
     if (mkdir(segments, 0700) != 0 && errno != EEXIST)
         return TG_ERR_DOWN;
-    return fsync(store->folder_fd) == 0 ? TG_OK : TG_ERR_DOWN;
+    return fsync(store->folder_fd) == 0 ? sync_parent(store) : TG_ERR_DOWN;
 }
 
 static enum tg_err open_setup(struct tg_store *store)
@@ -51,9 +74,13 @@ static enum tg_err open_setup(struct tg_store *store)
     int len = snprintf(path, sizeof(path), "%s/tollgate.sqlite", store->path);
     if (len <= 0 || (size_t)len >= sizeof(path))
         return TG_ERR_LIMIT;
-    enum tg_err err = tg_sqlite_open(path, true, &store->setup);
+    enum tg_err err = settle_log(path);
+    if (err == TG_OK)
+        err = tg_sqlite_open(path, true, &store->setup);
     if (err == TG_OK)
         err = tg_migrate(store->setup, &tg_schema_setup);
+    if (err == TG_OK) /* the file's name and its log's: SQLite syncs them too, but says nothing when that fails */
+        err = tg_folder_sync(path);
     if (err == TG_OK) /* few and small writes: here SQLite may look after its own log */
         err = tg_sqlite_exec(store->setup, "PRAGMA wal_autocheckpoint = 256; PRAGMA foreign_keys = ON");
     return err;
@@ -77,7 +104,14 @@ static enum tg_err open_segments(struct tg_store *store, int64_t now_us)
     if (store->info_count == 0)
         return first_segment(store, now_us);
     const struct tg_segment_info *info = tg_state_open_info(store);
-    err = tg_segment_open(store->path, info->number, false, &store->open);
+    char path[TG_STORE_PATH_BYTES_MAX];
+    err = tg_segment_path(store->path, info->number, "sqlite", path);
+    if (err == TG_OK) /* sealed ones had every batch synced before they were sealed */
+        err = settle_log(path);
+    if (err == TG_OK)
+        err = tg_segment_open(store->path, info->number, false, &store->open);
+    if (err == TG_OK)
+        err = tg_folder_sync(path);
     if (err == TG_OK)
         tg_checkpointer_watch(store);
     for (size_t i = 0; err == TG_OK && i + 1 < store->info_count; i++)
@@ -187,6 +221,7 @@ enum tg_err tg_embedded_open(const struct tg_store_options *options, int64_t now
     store->log_user = options->log_user;
     store->segment_rows_max = options->segment_rows_max != 0 ? options->segment_rows_max : SEGMENT_ROWS_DEFAULT;
     store->segment_us_max = options->segment_us_max != 0 ? options->segment_us_max : SEGMENT_US_DEFAULT;
+    store->carry_rows = TG_STORE_CARRY_ROWS;
     store->retention_us = options->retention_us != 0 ? options->retention_us : RETENTION_US_DEFAULT;
     store->purge_grace_us = options->purge_grace_us != 0 ? options->purge_grace_us : PURGE_GRACE_US_DEFAULT;
     int len = snprintf(store->path, sizeof(store->path), "%s", options->path);
