@@ -6,6 +6,7 @@
 #   make fuzz MINUTES=n TARGET=name    longer fuzzing
 #   make bench         Tollgate beside others, the keeper alone, growth: bench/RESULTS.md (QUICK=1: in four minutes)
 #   make fault SEEDS=n | SEED=n        seeded faults against a whole instance; SEEDS writes doc/evidence/faults.md (PAIR=1: two gates)
+#   make crash SEEDS=1-20              store and sealer ended at every write, sync and rename, longer than make check does
 #   make tls           what testssl.sh says of the gate: doc/evidence/tls.md
 #   make deb           the Debian packages, in build/deb/
 #   make format        clang-format over our own files
@@ -14,7 +15,7 @@
 BUILD ?= build
 TESTS ?=
 
-.PHONY: all run check build packages fuzz bench fault tls deb format clean
+.PHONY: all run check build packages fuzz bench fault crash tls deb format clean
 
 all: build
 
@@ -55,6 +56,14 @@ fault:
 	@TOLLGATE_BUILD=$(CURDIR)/build-gcc $(if $(PAIR),TOLLGATE_STORE=postgres) /usr/bin/python3 test/fault/fault.py \
 	    $(if $(PAIR),--pair) \
 	    $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),40) --results build-gcc/fault-results.jsonl)
+
+crash:
+	@sh tools/install-packages packages/run.txt packages/check.txt
+	@test -f build-gcc/build.ninja || meson setup build-gcc -Dtests=true >build-gcc.log 2>&1 || { cat build-gcc.log; exit 1; }
+	@rm -f build-gcc.log
+	@ninja -C build-gcc --quiet store_crash_test sealer_crash_test
+	@TOLLGATE_CRASH=$(or $(SEEDS),1-3) build-gcc/sealer_crash_test
+	@TOLLGATE_CRASH=$(or $(SEEDS),1-3) build-gcc/store_crash_test
 
 tls: build
 	@sh tools/install-packages packages/tls.txt

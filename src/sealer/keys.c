@@ -79,11 +79,21 @@ static enum tg_err write_new(int folder)
     return err;
 }
 
+/* A key that is there may have been made a moment before a crash: it keeps one name, and that is made durable. */
+static enum tg_err settle_name(int folder)
+{
+    if ((unlinkat(folder, MASTER_NEW_NAME, 0) != 0 && errno != ENOENT) || fsync(folder) != 0) {
+        tg_log_errno("master_key_not_made", TG_KEYS_MASTER_NAME, errno);
+        return TG_ERR_DOWN;
+    }
+    return TG_OK;
+}
+
 enum tg_err tg_keys_create(int folder)
 {
     struct stat status;
     if (fstatat(folder, TG_KEYS_MASTER_NAME, &status, AT_SYMLINK_NOFOLLOW) == 0) {
-        return TG_OK;
+        return settle_name(folder);
     }
     if (errno != ENOENT) {
         tg_log_errno("master_key_not_made", TG_KEYS_MASTER_NAME, errno);

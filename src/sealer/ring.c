@@ -19,7 +19,10 @@
 
 #include "base/banned.h"
 
+#define RING_NEW_NAME "answers.ring.new"
 #define RING_BYTES ((off_t)TG_RING_SLOTS * (off_t)TG_RING_SLOT_BYTES)
+#define SETTLE_BYTES (256u * 1024u)
+_Static_assert((TG_RING_SLOTS * TG_RING_SLOT_BYTES) % SETTLE_BYTES == 0, "whole blocks");
 #define MARK 0x54475231u /* "TGR1" */
 #define HEAD_BYTES 8u
 #define WRAPPED_BYTES (TG_NONCE_BYTES + TG_KEY_BYTES + TG_TAG_BYTES)
@@ -37,25 +40,42 @@ static off_t offset_of(uint32_t slot)
     return (off_t)slot * (off_t)TG_RING_SLOT_BYTES;
 }
 
-enum tg_err tg_ring_create(int folder)
+/* The file under another name, whole and durable. */
+static enum tg_err write_new(int folder)
 {
-    int fd = openat(folder, TG_RING_NAME, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0 && errno == EEXIST) {
-        return TG_OK;
-    }
+    unlinkat(folder, RING_NEW_NAME, 0); /* left by a crash; never in use */
+    int fd = openat(folder, RING_NEW_NAME, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0) {
         tg_log_errno("ring_not_made", TG_RING_NAME, errno);
         return TG_ERR_DENIED;
     }
     /* Blocks are reserved now: making a key must not fail for want of space. */
     int error = posix_fallocate(fd, 0, RING_BYTES);
-    if (error != 0 || fsync(fd) != 0 || fsync(folder) != 0) {
-        tg_log_errno("ring_not_made", TG_RING_NAME, error != 0 ? error : errno);
-        close(fd);
-        unlinkat(folder, TG_RING_NAME, 0);
-        return TG_ERR_DOWN;
+    if (error == 0 && fsync(fd) != 0) {
+        error = errno;
     }
     close(fd);
+    if (error != 0) {
+        tg_log_errno("ring_not_made", TG_RING_NAME, error);
+        return TG_ERR_DOWN;
+    }
+    return TG_OK;
+}
+
+enum tg_err tg_ring_create(int folder)
+{
+    struct stat status;
+    bool there = fstatat(folder, TG_RING_NAME, &status, AT_SYMLINK_NOFOLLOW) == 0;
+    enum tg_err err = there ? TG_OK : write_new(folder);
+    if (err != TG_OK) {
+        return err;
+    }
+    /* One that is there may have been made a moment before a crash: its name is made durable too. */
+    if ((!there && linkat(folder, RING_NEW_NAME, folder, TG_RING_NAME, 0) != 0) ||
+        (unlinkat(folder, RING_NEW_NAME, 0) != 0 && errno != ENOENT) || fsync(folder) != 0) {
+        tg_log_errno("ring_not_made", TG_RING_NAME, errno);
+        return TG_ERR_DOWN;
+    }
     return TG_OK;
 }
 
@@ -178,6 +198,28 @@ static enum tg_err check_file(int fd)
     return TG_OK;
 }
 
+/*
+ * What a start reads it seals under, and says of it that it is durable; its last writer may have ended between write
+ * and sync, or after a sync that failed, when the kernel shows what the disk does not hold and calls it clean. So all
+ * of it is written again, byte by byte the same, and synced.
+ */
+static enum tg_err settle(int fd, int folder)
+{
+    static uint8_t block[SETTLE_BYTES];
+    for (off_t at = 0; at < RING_BYTES; at += (off_t)sizeof(block)) {
+        if (pread(fd, block, sizeof(block), at) != (ssize_t)sizeof(block) ||
+            pwrite(fd, block, sizeof(block), at) != (ssize_t)sizeof(block)) {
+            tg_log_errno("ring_not_opened", TG_RING_NAME, errno);
+            return TG_ERR_DOWN;
+        }
+    }
+    if (fdatasync(fd) != 0 || fsync(folder) != 0) {
+        tg_log_errno("ring_not_opened", TG_RING_NAME, errno);
+        return TG_ERR_DOWN;
+    }
+    return TG_OK;
+}
+
 enum tg_err tg_ring_open(struct tg_ring *ring, int folder, const uint8_t *wrap_key)
 {
     memset(ring, 0, sizeof(*ring));
@@ -188,6 +230,9 @@ enum tg_err tg_ring_open(struct tg_ring *ring, int folder, const uint8_t *wrap_k
         return TG_ERR_ABSENT;
     }
     enum tg_err err = check_file(ring->fd);
+    if (err == TG_OK) {
+        err = settle(ring->fd, folder);
+    }
     if (err == TG_OK) {
         err = tg_secret_make(&ring->keys, (size_t)TG_RING_SLOTS * TG_KEY_BYTES, &ring->kind);
     }

@@ -33,10 +33,11 @@ struct tg_ring {
     bool used[TG_RING_SLOTS];
 };
 
-/* Makes the file in the folder when it is absent, durable; one that stands there is left alone. */
+/* Makes the file in the folder when it is absent, whole or not at all; one that stands there is left alone. Durable. */
 TG_MUST_CHECK enum tg_err tg_ring_create(int folder);
 
-/* Opens, locks and reads the file. wrap_key must outlive the ring. TG_ERR_CORRUPT: not ours, or another master key. */
+/* Opens, locks and reads the file; what it finds is durable then, whatever its last writer came to. wrap_key must
+ * outlive the ring. TG_ERR_CORRUPT: not ours, or another master key. */
 TG_MUST_CHECK enum tg_err tg_ring_open(struct tg_ring *ring, int folder, const uint8_t *wrap_key);
 
 /* Wipes the keys in memory and closes the file. */
