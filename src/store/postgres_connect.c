@@ -3,7 +3,8 @@
  *
  * Promises: all that a session ever opens is opened here, before the keeper closes itself in: files of certificates,
  * name servers, the connection. A password stands in no message. A server that does not keep what it commits is
- * refused. A session whose network has gone breaks within half a minute, unless the connection says otherwise.
+ * refused; told so later, it goes on keeping what open sessions commit (but for fsync, which is no session's). A session
+ * whose network has gone breaks within half a minute, unless the connection says otherwise.
  * Does not: connect again (postgres_link.h).
  */
 #include <errno.h>
@@ -21,6 +22,9 @@
 /* One of several addresses that does not take the connection for so long is passed over. */
 #define ADDRESS_WAIT_MS 3000
 #define WHY_BYTES_MAX 512
+/* The session's own from here on: a server that reads its settings again does not change it. */
+#define KEEP_SETTING "SELECT pg_catalog.set_config('synchronous_commit', pg_catalog.current_setting(" \
+                     "'synchronous_commit'), false)"
 
 /* Planner and session settings that help PostgreSQL; another server may not know them. Arrays make the planner guess:
  * what is few is looked up by key, whatever the statistics say. */
@@ -109,6 +113,19 @@ static bool is_readable(const char *connection)
     return options != NULL;
 }
 
+/*
+ * RFC 3986 3.2.1: a password's '@' is written %40, its '/' %2F. libpq takes one that is not written so apart, and its
+ * later part for a host, a port or a database, which it names when it fails.
+ */
+static bool is_taken_apart(const char *connection)
+{
+    const char *start = strncmp(connection, "postgresql://", 13) == 0 ? connection + 13
+                        : strncmp(connection, "postgres://", 11) == 0 ? connection + 11
+                                                                      : NULL;
+    const char *last = start == NULL ? NULL : strrchr(start, '@');
+    return last != NULL && strcspn(start, "@/") < (size_t)(last - start);
+}
+
 /* libpq's words name host, port, user and certificate, never the password. On one line. */
 static void say_why(const PGconn *conn, void (*log)(void *user, const char *text), void *log_user)
 {
@@ -150,12 +167,18 @@ enum tg_err tg_pg_connect(const char *connection, struct tg_pg_link *ret, void (
             log(log_user, "libpq cannot read the connection: it is words as host=... port=... dbname=..., or a URI");
         return TG_ERR_INPUT;
     }
+    if (is_taken_apart(connection)) {
+        if (log != NULL)
+            log(log_user, "in a URI one '@' ends user and password: within them '@' is written %40 and '/' %2F");
+        return TG_ERR_INPUT;
+    }
     ret->conn = connect_to(connection);
     if (ret->conn == NULL || PQstatus(ret->conn) != CONNECTION_OK) {
         say_why(ret->conn, log, log_user);
         tg_pg_close(ret);
         return TG_ERR_DOWN;
     }
+    PQclear(PQexec(ret->conn, KEEP_SETTING)); /* then looked at: it cannot change in between */
     enum tg_err err = check_setting(ret->conn, "SHOW synchronous_commit", "on", "remote_apply");
     if (err == TG_OK)
         err = check_setting(ret->conn, "SHOW fsync", "on", "on");

@@ -58,6 +58,26 @@ static void test_texts_that_cannot_be_read(void **state)
     }
 }
 
+/* Bytes of a password that a URI gives a meaning: the rest of it is read as a host, a port or a database. */
+static void test_passwords_that_a_uri_takes_apart(void **state)
+{
+    static const char *const texts[] = {
+        "postgresql://u:aa@hidden@/nowhere/x",       "postgresql://u:aa@hidden@127.0.0.1:1/x",
+        "postgresql://u:aa/hidden@127.0.0.1:1/x",    "postgres://u:1/hidden@127.0.0.1:1/x",
+        "postgresql://u:aa@127.0.0.1:hidden@h:1/x",  "postgresql://127.0.0.1:1/x?user=u@hidden",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        char said[512];
+        assert_int_equal(attempt(texts[i], said), TG_ERR_INPUT);
+        assert_null(strstr(said, "hidden"));
+        assert_non_null(strstr(said, "%40"));
+    }
+    char said[512];
+    assert_int_equal(attempt("postgresql://u%40x:p%40%2F@127.0.0.1:1/x", said), TG_ERR_DOWN);
+    assert_int_equal(attempt("host=127.0.0.1 port=1 user=u@x password=p@/ dbname=x", said), TG_ERR_DOWN);
+}
+
 static void test_unsafe_servers_are_refused(void **state)
 {
     struct kit *kit = *state;
@@ -70,6 +90,42 @@ static void test_unsafe_servers_are_refused(void **state)
     struct tg_store *store = NULL;
     assert_int_equal(tg_store_open(&kit->options, kit->now_us, &store), TG_ERR_DENIED);
     assert_null(store);
+}
+
+static void make_so(PGconn *conn, const char *sql)
+{
+    PGresult *result = PQexec(conn, sql);
+    assert_true(PQresultStatus(result) == PGRES_COMMAND_OK || PQresultStatus(result) == PGRES_TUPLES_OK);
+    PQclear(result);
+}
+
+static bool commits_softly(PGconn *conn)
+{
+    PGresult *result = PQexec(conn, "SHOW synchronous_commit");
+    bool off = strcmp(PQgetvalue(result, 0, 0), "off") == 0;
+    PQclear(result);
+    return off;
+}
+
+/* The server's settings are read again while a session is open: it goes on as it was let in. */
+static void test_a_server_that_becomes_unsafe(void **state)
+{
+    struct kit *kit = *state;
+    kit_need_server(kit);
+    struct tg_pg_link link;
+    assert_int_equal(tg_pg_connect(kit->connection, &link, NULL, NULL), TG_OK);
+    PGconn *other = PQconnectdb(kit->connection);
+    make_so(other, "ALTER SYSTEM SET synchronous_commit = off");
+    make_so(other, "SELECT pg_reload_conf()");
+    for (unsigned i = 0; i < 500 && !commits_softly(other); i++)
+        (void)usleep(10000);
+    assert_true(commits_softly(other));
+    (void)usleep(100000); /* both were told at once */
+    assert_false(commits_softly(link.conn));
+    make_so(other, "ALTER SYSTEM RESET synchronous_commit");
+    make_so(other, "SELECT pg_reload_conf()");
+    PQfinish(other);
+    tg_pg_close(&link);
 }
 
 /* A port that takes no more connections: what is sent to it gets no answer. The descriptors are to be closed. */
@@ -149,7 +205,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_nobody_there),
         cmocka_unit_test(test_texts_that_cannot_be_read),
+        cmocka_unit_test(test_passwords_that_a_uri_takes_apart),
         cmocka_unit_test_setup_teardown(test_unsafe_servers_are_refused, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(test_a_server_that_becomes_unsafe, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(test_a_silent_host_is_passed_over, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(test_a_network_that_goes_is_noticed, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(test_ways, kit_setup, kit_teardown),
