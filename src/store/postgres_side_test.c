@@ -63,11 +63,56 @@ static void test_one_wrongly_taken_for_gone_stops(void **state)
     tg_store_close(other);
 }
 
+/* Functions that fit our arguments better than the server's own, in a schema where others may create. */
+static void test_functions_of_others_are_not_called(void **state)
+{
+    static const char *const sql[] = {
+        "CREATE FUNCTION unnest(int8[]) RETURNS SETOF int8 LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''called''; END'",
+        "CREATE FUNCTION unnest(uuid[]) RETURNS SETOF uuid LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''called''; END'",
+        "CREATE FUNCTION pg_total_relation_size(text) RETURNS int8 LANGUAGE plpgsql AS "
+        "'BEGIN RAISE EXCEPTION ''called''; END'",
+        "CREATE FUNCTION often(int8, interval) RETURNS interval LANGUAGE plpgsql AS "
+        "'BEGIN RAISE EXCEPTION ''called''; END'",
+        "CREATE OPERATOR * (LEFTARG = int8, RIGHTARG = interval, PROCEDURE = often)",
+    };
+    struct kit *kit = *state;
+    kit_need_server(kit);
+    PGconn *conn = PQconnectdb(kit->connection);
+    for (size_t i = 0; i < sizeof(sql) / sizeof(sql[0]); i++) {
+        PGresult *result = PQexec(conn, sql[i]);
+        assert_int_equal(PQresultStatus(result), PGRES_COMMAND_OK);
+        PQclear(result);
+    }
+    PQfinish(conn);
+    uint64_t ticket = kit_pair(kit, 1, 1, "answer");
+    struct tg_store *store = kit_second(kit);
+    struct tg_work by_ticket = kit_settle(kit, 1, ticket, TG_OUTCOME_FINAL, 201);
+    struct tg_work by_request = kit_resolve(kit, 2, true);
+    struct tg_store_counts counts;
+    struct tg_postgres *other = tg_postgres_of(store);
+    uint32_t fresh, destroy[4];
+    size_t count;
+    kit_commit_to(kit, store, &by_ticket);
+    kit_commit_to(kit, store, &by_request);
+    assert_int_equal(tg_store_rotate(store, kit->now_us, &fresh, destroy, 4, &count), TG_OK);
+    (void)tg_store_checkpoint(store);
+    tg_store_count(store, &counts);
+    assert_true(counts.bytes > 0);
+    PGresult *result = NULL;
+    tg_pg_int4(&other->side, other->instance);
+    tg_pg_int8(&other->side, 15);
+    assert_int_equal(tg_pg_run(&other->side, TG_PG_INSTANCE_OLD, &result), TG_OK);
+    assert_int_equal(PQntuples(result), 0);
+    PQclear(result);
+    tg_store_close(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_expired_go, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(test_a_session_that_ends, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(test_functions_of_others_are_not_called, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(test_one_wrongly_taken_for_gone_stops, kit_setup, kit_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,7 +5,9 @@
  * is a division by zero (22012) when fewer rows were changed than were
  * known: the transaction breaks off and the batch is decided again on what is
  * there now. So no statement waits for an answer of the one before it, and two
- * round trips are enough.
+ * round trips are enough. Where others may create in our schema, a function of theirs that fits the arguments better
+ * would run with our rights: types are those that the server's own functions have, or the schema is named (UNNEST of
+ * several arrays is a form of the language and always the server's).
  */
 #include "store/postgres_statement.h"
 
@@ -13,6 +15,7 @@
 
 #define GUARD(from, count) "SELECT 1 / (CASE WHEN count(*) = " count " THEN 1 ELSE 0 END) FROM " from
 
+#define SIZE(table) "pg_catalog.pg_total_relation_size('" table "'::pg_catalog.regclass)"
 #define CLAIM "c.claim_key, c.ticket, c.instance, c.state, c.told, c.body"
 /* Answers up to a quarter of a mebibyte come along; larger ones are asked for one by one. */
 #define SETTLEMENT                                                                                                     \
@@ -35,11 +38,11 @@ static const char *const texts[TG_PG_STATEMENTS] = {
         "JOIN tollgate_claim c ON c.claim_key = u.k AND c.ticket <> u.t "
         "LEFT JOIN tollgate_settlement s ON s.ticket = c.ticket LEFT JOIN tollgate_segment g ON g.number = s.segment",
     [TG_PG_CLAIM_BY_TICKET] =
-        "SELECT " CLAIM ", " SETTLEMENT " FROM unnest($1::int8[]) AS u(t) "
+        "SELECT " CLAIM ", " SETTLEMENT " FROM pg_catalog.unnest($1::int8[]) AS u(t) "
         "LEFT JOIN tollgate_claim c ON c.ticket = u.t "
         "LEFT JOIN tollgate_settlement s ON s.ticket = u.t LEFT JOIN tollgate_segment g ON g.number = s.segment",
     [TG_PG_CLAIM_BY_REQUEST] =
-        "SELECT " CLAIM ", " SETTLEMENT " FROM unnest($1::uuid[]) AS u(r) "
+        "SELECT " CLAIM ", " SETTLEMENT " FROM pg_catalog.unnest($1::uuid[]) AS u(r) "
         "JOIN tollgate_claim c ON c.request_id = u.r AND c.state IN (2, 3) "
         "LEFT JOIN tollgate_settlement s ON s.ticket = c.ticket LEFT JOIN tollgate_segment g ON g.number = s.segment",
     [TG_PG_COUNTER_LOCK] =
@@ -98,7 +101,7 @@ static const char *const texts[TG_PG_STATEMENTS] = {
     [TG_PG_INSTANCE_TRY] = "SELECT pg_try_advisory_xact_lock($1::int4, $2::int4)",
     [TG_PG_INSTANCE_OTHERS] = "SELECT id FROM tollgate_instance WHERE id <> $1::int4 ORDER BY id",
     [TG_PG_INSTANCE_OLD] = "SELECT id FROM tollgate_instance WHERE id = $1::int4 "
-                           "AND heartbeat < now() - $2::int8 * interval '1 second'",
+                           "AND heartbeat < now() - $2::int8::float8 * interval '1 second'",
     [TG_PG_INSTANCE_BEAT] = "UPDATE tollgate_instance SET heartbeat = now(), low_ticket = $2::int8 WHERE id = $1::int4",
     /* First the row that every batch changes: a keeper that is declared gone and is not finds its next batch refused. */
     [TG_PG_TAKEOVER] = "UPDATE tollgate_state SET takeovers = takeovers + 1 WHERE id = 1",
@@ -140,8 +143,7 @@ static const char *const texts[TG_PG_STATEMENTS] = {
     [TG_PG_EVENTS_LEFT] = "UPDATE tollgate_state SET events = events - $1::int8 WHERE id = 1",
     [TG_PG_COUNTERS_LEAVE] = "DELETE FROM tollgate_counter WHERE day < $1::int4 AND reserved = 0",
     [TG_PG_SEGMENTS_LEAVE] = "DELETE FROM tollgate_segment WHERE purged AND sealed_us < $1::int8",
-    [TG_PG_SIZE] = "SELECT (pg_total_relation_size('tollgate_claim') + pg_total_relation_size('tollgate_settlement') + "
-                   "pg_total_relation_size('tollgate_event'))::int8",
+    [TG_PG_SIZE] = "SELECT (" SIZE("tollgate_claim") " + " SIZE("tollgate_settlement") " + " SIZE("tollgate_event") ")::int8",
 
     [TG_PG_EVENTS] = "SELECT first, act, body FROM tollgate_event WHERE first > $1::int8 AND last >= $2::int8 "
                      "ORDER BY first LIMIT $3::int8",
