@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -296,23 +297,59 @@ bool tg_service_ready(const struct tg_instance *instance, enum tg_service servic
     return false;
 }
 
-/* A daemon holds a lock on its pid file as long as it lives; nginx does not, so its command line is looked at. */
-static bool pid_holds(const struct tg_instance *instance, enum tg_service service, int fd, pid_t pid)
+/* nginx holds no lock: a pid is its master's when that one's title says `-c` and this instance's own nginx.conf. */
+static bool is_nginx_of(const struct tg_instance *instance, pid_t pid)
 {
     static char line[4096];
     struct tg_buf buf = tg_buf(line, sizeof(line) - 1);
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    char path[64];
+    struct stat own;
+    struct stat named;
+    char path[TG_PATH_BYTES_MAX];
+    size_t i;
 
-    if (service != TG_SERVICE_NGINX) {
-        return fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
-    }
     (void)snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
-    if (tg_file_read(path, false, &buf) != TG_OK) {
+    if (tg_file_read(path, false, &buf) != TG_OK || stat(tg_instance_path(instance, "nginx.conf", path), &own) != 0) {
         return false;
     }
-    return memmem(buf.ptr, buf.len, instance->dir, strlen(instance->dir)) != NULL ||
-           memmem(buf.ptr, buf.len, "nginx: master", 13) != NULL;
+    line[buf.len] = '\0';
+    for (i = 0; i < buf.len; i++) { /* words end with a NUL, and in a title that was set with a space */
+        line[i] = line[i] == ' ' ? '\0' : line[i];
+    }
+    for (i = 0; i + 3 < buf.len; i += strlen(line + i) + 1) {
+        if (strcmp(line + i, "-c") == 0) {
+            return stat(line + i + 3, &named) == 0 && named.st_dev == own.st_dev && named.st_ino == own.st_ino;
+        }
+    }
+    return false;
+}
+
+/* What a daemon's own user may write names a process of that user, or the caller would signal any that it is told to. */
+static bool is_owners(int fd, pid_t pid)
+{
+    static char text[4096];
+    struct tg_buf buf = tg_buf(text, sizeof(text) - 1);
+    struct stat status;
+    const char *uid;
+    char path[64];
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+    if (fstat(fd, &status) != 0 || tg_file_read(path, false, &buf) != TG_OK) {
+        return false;
+    }
+    text[buf.len] = '\0';
+    uid = strstr(text, "\nUid:\t");
+    return status.st_uid == 0 || (uid != NULL && strtoul(uid + 6, NULL, 10) == status.st_uid);
+}
+
+/* A daemon holds a lock on its pid file as long as it lives. */
+static bool pid_holds(const struct tg_instance *instance, enum tg_service service, int fd, pid_t pid)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+
+    if (service == TG_SERVICE_NGINX) {
+        return is_nginx_of(instance, pid);
+    }
+    return fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK && is_owners(fd, pid);
 }
 
 pid_t tg_service_pid(const struct tg_instance *instance, enum tg_service service)
