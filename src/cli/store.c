@@ -99,7 +99,7 @@ int tg_command_store_copy(struct tg_arguments *arguments)
 
     if (status == TG_EXIT_OK) {
         (void)printf("Next: `tollgate store verify` with the same words; then add  \"store\": \"postgres\"  to\n"
-                     "tollgate.json and start. The folder stays as it is: keep it until you are sure.\n");
+                     "tollgate.json and start. Nothing starts from the folder any more: keep it until you are sure.\n");
     }
     return status;
 }

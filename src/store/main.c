@@ -6,8 +6,10 @@
  *     tollgate-store verify  --folder DIR --connection-file FILE
  *
  * Promises: prints what it counts; ends with 0 when it is done and, for verify, both are equal. No keeper may have the
- * folder open. Does not: remove the folder, or change which store a keeper uses.
+ * folder open. A folder that was copied is marked, and no keeper starts from it again. Does not: remove the folder, or
+ * change which store a keeper uses.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,6 +22,7 @@
 #include "store/move.h"
 
 #define CONNECTION_BYTES_MAX 2048
+#define PATH_BYTES_MAX 4096
 
 struct wish {
     const char *command, *folder, *file;
@@ -95,7 +98,7 @@ static bool open_stores(struct wish *wish)
 {
     enum tg_err err = TG_OK;
     if (wish->folder != NULL) {
-        const struct tg_store_options options = {.path = wish->folder, .log = say};
+        const struct tg_store_options options = {.path = wish->folder, .moved_too = wish->file != NULL, .log = say};
         err = tg_store_open(&options, wish->now_us, &wish->from);
     }
     if (err == TG_OK && wish->file != NULL) {
@@ -107,13 +110,42 @@ static bool open_stores(struct wish *wish)
     return err == TG_OK;
 }
 
+/* Before the copy: an end in between leaves a folder that is not served from, and never two that are. */
+static enum tg_err make_mark(const char *folder, char *ret, size_t ret_size, bool *ret_made)
+{
+    int len = snprintf(ret, ret_size, "%s/" TG_MOVE_MARK, folder);
+    if (len <= 0 || (size_t)len >= ret_size)
+        return TG_ERR_LIMIT;
+    int fd = open(ret, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    *ret_made = fd >= 0;
+    if (fd < 0)
+        return errno == EEXIST ? TG_OK : TG_ERR_DOWN;
+    int bad = fsync(fd);
+    (void)close(fd);
+    int above = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bad = bad != 0 || above < 0 || fsync(above) != 0;
+    if (above >= 0)
+        (void)close(above);
+    return bad ? TG_ERR_DOWN : TG_OK;
+}
+
 static int copy(struct wish *wish)
 {
-    enum tg_err err = tg_move_copy(wish->from, wish->to, wish->now_us, progress, NULL);
+    char mark[PATH_BYTES_MAX];
+    bool made = false;
+    enum tg_err err = make_mark(wish->folder, mark, sizeof(mark), &made);
+    if (err != TG_OK) {
+        say(NULL, "the folder could not be marked as moved, and nothing was copied");
+        return 1;
+    }
+    err = tg_move_copy(wish->from, wish->to, wish->now_us, progress, NULL);
     if (err == TG_ERR_DENIED)
         say(NULL, "the database holds something already: a copy needs an empty one");
     else if (err != TG_OK)
-        say(NULL, "the copy broke off, and nothing of it is there");
+        say(NULL, "the copy broke off: unless verify finds both equal nothing of it is there, and the folder's file \""
+                  TG_MOVE_MARK "\" is to be removed before the folder is used");
+    if (err == TG_ERR_DENIED && made)
+        (void)unlink(mark);
     return err == TG_OK ? 0 : 1;
 }
 

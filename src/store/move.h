@@ -3,13 +3,18 @@
  *
  * Promises: the copy is one transaction into an empty database: it is whole or nothing is there. Numbers of events,
  * tickets, segments and everything that operators set up stay what they are. A comparison reads both sides to the end.
- * Does not: run beside a keeper (both stores are held), or change the folder beyond what any start does: what was in
- * flight is unknown.
+ * The folder is marked by a file: from then on it is not served from, for what the server has taken since is not in it,
+ * nor is on the server what the folder would take.
+ * Does not: run beside a keeper (both stores are held), or change the folder's store beyond what any start does: what
+ * was in flight is unknown.
  */
 #ifndef TG_STORE_MOVE_H
 #define TG_STORE_MOVE_H
 
 #include "store/store.h"
+
+/* In the store's folder; an operator removes it to go back. */
+#define TG_MOVE_MARK "moved"
 
 /* Told now and then, and at the end: what is being counted, and how many. */
 typedef void tg_move_progress(void *user, const char *what, uint64_t count);

@@ -117,6 +117,7 @@ struct tg_store_options {
     int64_t retention_us;        /* life of events; 0: 13 months */
     int64_t purge_grace_us;      /* a sealed segment's answer key lives at least so long: an answer may be on its way,
                                   * sealed before the rotation and committed after it; 0: a minute */
+    bool moved_too;              /* open a folder that was copied to a server (move.h): to compare, not to serve from */
     void (*log)(void *user, const char *text); /* start and rotation messages; no data of any call */
     void *log_user;
 };

@@ -16,6 +16,7 @@
 
 #include "store/folder.h"
 #include "store/migrate.h"
+#include "store/move.h"
 #include "store/sqlite.h"
 #include "store/state.h"
 
@@ -66,6 +67,17 @@ static enum tg_err open_folder(struct tg_store *store)
     if (mkdir(segments, 0700) != 0 && errno != EEXIST)
         return TG_ERR_DOWN;
     return fsync(store->folder_fd) == 0 ? sync_parent(store) : TG_ERR_DOWN;
+}
+
+/* Two stores that go on from one point would each let pass what the other has let pass. */
+static enum tg_err check_mark(const struct tg_store *store)
+{
+    struct stat mark;
+    if (fstatat(store->folder_fd, TG_MOVE_MARK, &mark, AT_SYMLINK_NOFOLLOW) != 0)
+        return errno == ENOENT ? TG_OK : TG_ERR_DOWN;
+    tg_state_log(store, "this store was copied to a server: add \"store\": \"postgres\" to tollgate.json. Only if nothing was "
+                        "served from there may its file \"" TG_MOVE_MARK "\" be removed, and it be copied anew later");
+    return TG_ERR_DENIED;
 }
 
 static enum tg_err open_setup(struct tg_store *store)
@@ -144,12 +156,14 @@ static enum tg_err read_acts(struct tg_store *store)
     return rc == SQLITE_ROW ? TG_OK : tg_sqlite_err(rc);
 }
 
-static enum tg_err open_all(struct tg_store *store, int64_t now_us)
+static enum tg_err open_all(struct tg_store *store, int64_t now_us, bool moved_too)
 {
     store->event_bytes = malloc(TG_EVENT_BYTES_MAX);
     if (store->event_bytes == NULL)
         return TG_ERR_DOWN;
     enum tg_err err = open_folder(store);
+    if (err == TG_OK && !moved_too)
+        err = check_mark(store);
     if (err == TG_OK)
         err = tg_pending_init(&store->pending);
     if (err == TG_OK)
@@ -232,7 +246,7 @@ enum tg_err tg_embedded_open(const struct tg_store_options *options, int64_t now
         free(store);
         return err;
     }
-    err = open_all(store, now_us);
+    err = open_all(store, now_us, options->moved_too);
     if (err != TG_OK) {
         tg_embedded_close(store);
         return err;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "store/move.h"
 #include "store/testkit.h"
 
 static void test_one_at_a_time(void **state)
@@ -31,6 +32,24 @@ static void test_missing_file(void **state)
     assert_int_equal(unlink(path), 0);
     assert_int_equal(tg_store_open(&kit->options, kit->now_us, &kit->store), TG_ERR_CORRUPT);
     assert_int_equal(access(path, F_OK), -1);
+}
+
+/* Copied to a server: two stores that go on from one point would charge twice. */
+static void test_a_folder_that_was_moved(void **state)
+{
+    struct kit *kit = *state;
+    char path[TG_STORE_PATH_BYTES_MAX];
+    tg_store_close(kit->store);
+    kit->store = NULL;
+    (void)snprintf(path, sizeof(path), "%s/" TG_MOVE_MARK, kit->path);
+    assert_int_equal(symlink("/nowhere/at/all", path), 0);
+    assert_int_equal(tg_store_open(&kit->options, kit->now_us, &kit->store), TG_ERR_DENIED);
+    assert_null(kit->store);
+    kit->options.moved_too = true;
+    kit_reopen(kit);
+    kit->options.moved_too = false;
+    assert_int_equal(unlink(path), 0);
+    kit_reopen(kit);
 }
 
 static void test_not_a_database(void **state)
@@ -93,6 +112,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_one_at_a_time, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(test_missing_file, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(test_a_folder_that_was_moved, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(test_not_a_database, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(test_counts_and_modes, kit_setup, kit_teardown),
         cmocka_unit_test(test_bad_path),

@@ -2,12 +2,13 @@
 import json
 import os
 import shutil
+import subprocess
 import uuid
 
 import pytest
 
 from lib import postgres
-from lib.story import Instance
+from lib.story import BUILD, Instance
 
 pytestmark = pytest.mark.skipif(postgres.programs() is None or postgres.wanted(),
                                 reason="begins on the embedded store, and needs PostgreSQL's programs")
@@ -28,6 +29,11 @@ def test_a_store_moves(tmp_path):
         said = house.run("store", "verify", "--to", f"postgres:{connection}")
         assert said.count("equal") == 2 and "DIFFERENT" not in said
         assert oct((house.dir / "store" / "connection").stat().st_mode & 0o777) == "0o600"
+        # A store that has gone on elsewhere would let each key pass again: the folder is not served from any more.
+        refused = subprocess.run([str(BUILD / "tollgate"), "up", str(house.dir), "--detach"], stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=60, check=False)
+        assert refused.returncode == 1
+        assert "was copied to a server" in (house.dir / "log/keeper.log").read_text()
         configuration = json.loads((house.dir / "tollgate.json").read_text())
         configuration["store"] = "postgres"
         (house.dir / "tollgate.json").write_text(json.dumps(configuration))
