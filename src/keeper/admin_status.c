@@ -73,10 +73,11 @@ void tg_admin_status(struct tg_admin_call *call)
     struct tg_keeper *keeper = call->keeper;
     struct tg_store_counts counts;
     tg_store_count(keeper->committer.store, &counts);
-    json_t *store = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "claims_live", (json_int_t)counts.claims_live,
+    json_t *bytes = counts.bytes == 0 ? json_null() : json_integer((json_int_t)counts.bytes); /* null: not known */
+    json_t *store = json_pack("{s:I,s:I,s:I,s:I,s:I,s:o,s:I}", "claims_live", (json_int_t)counts.claims_live,
                               "claims_in_flight", (json_int_t)counts.claims_in_flight, "claims_unknown",
                               (json_int_t)counts.claims_unknown, "events", (json_int_t)counts.events, "segments",
-                              (json_int_t)counts.segments, "bytes", (json_int_t)counts.bytes, "segment",
+                              (json_int_t)counts.segments, "bytes", bytes, "segment",
                               (json_int_t)keeper->segment);
     const struct tg_setup *setup = &keeper->setup;
     json_t *rows = json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "partners", (json_int_t)setup->partners.count,

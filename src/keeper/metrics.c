@@ -147,5 +147,7 @@ void tg_metrics_write(struct tg_buf *out, const struct tg_metrics *metrics, cons
     single(out, "claims_unknown", "gauge", now->store.claims_unknown);
     single(out, "events", "gauge", now->store.events);
     single(out, "segments", "gauge", now->store.segments);
-    single(out, "store_bytes", "gauge", now->store.bytes);
+    if (now->store.bytes != 0) { /* not known: no number is shown, for 0 would be one */
+        single(out, "store_bytes", "gauge", now->store.bytes);
+    }
 }

@@ -44,6 +44,12 @@ static void the_text_fits_and_names_reasons(void **state)
     assert_non_null(strstr((const char *)text, "tollgate_keeper_refusals_total{reason=\"key_reused\"}"));
     assert_non_null(strstr((const char *)text, "tollgate_keeper_sealer_up 1\n"));
     assert_non_null(strstr((const char *)text, "tollgate_keeper_commit_microseconds_bucket{le=\"+Inf\"} 0\n"));
+    assert_null(strstr((const char *)text, "store_bytes")); /* not known is not 0 */
+    const struct tg_metrics_now known = {.store = {.bytes = 8192}};
+    out = tg_buf(text, TG_STATS_BYTES_MAX);
+    tg_metrics_write(&out, &metrics, &known);
+    assert_int_equal(tg_buf_done(&out), TG_OK);
+    assert_non_null(strstr((const char *)text, "tollgate_keeper_store_bytes 8192\n"));
 }
 
 int main(void)

@@ -26,6 +26,8 @@
 /* How long a start waits for the session of a keeper that has just died to be gone. */
 #define GONE_WAIT_MS 500
 #define RECENT_ROWS 65536
+/* Without advisory locks a keeper that has been silent so long counts as gone. It finds out before it can commit. */
+#define SILENT_S 15
 
 extern const struct tg_schema tg_schema_postgres; /* from schema/postgres/ at build time */
 
@@ -121,18 +123,24 @@ enum tg_err tg_postgres_commit(struct tg_store *base, int64_t now_us, struct tg_
 
 /* ---- opening ---- */
 
-/* The version that stands in the database; 0: none. */
-static enum tg_err schema_version(PGconn *conn, int *ret)
+static void log_refusal(const struct tg_postgres *store, const char *what, const char *sqlstate)
 {
-    PGresult *result = PQexec(conn, "SELECT schema_version FROM tollgate_state");
+    char text[128];
+    (void)snprintf(text, sizeof(text), "%s (SQLSTATE %.5s)", what, sqlstate[0] == '\0' ? "none" : sqlstate);
+    tg_postgres_log(store, text);
+}
+
+/* The version that stands in the database; 0: none. */
+static enum tg_err schema_version(const struct tg_postgres *store, int *ret)
+{
+    PGresult *result = PQexec(store->link.conn, "SELECT schema_version FROM tollgate_state");
     enum tg_err err = TG_OK;
     *ret = 0;
     if (PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1) {
         *ret = (int)strtol(PQgetvalue(result, 0, 0), NULL, 10);
-    } else {
-        const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-        if (state == NULL || !tg_span_equal(tg_span_string(state), TG_SPAN("42P01"))) /* undefined_table */
-            err = TG_ERR_DOWN;
+    } else if (!tg_span_equal(tg_span_string(tg_pg_sqlstate(result)), TG_SPAN("42P01"))) { /* undefined_table */
+        log_refusal(store, "the schema's version cannot be read", tg_pg_sqlstate(result));
+        err = TG_ERR_DOWN;
     }
     PQclear(result);
     return err;
@@ -141,9 +149,10 @@ static enum tg_err schema_version(PGconn *conn, int *ret)
 /* Each step is one transaction: a simple query of many statements. Two that start at once: one fails, and looks again. */
 static enum tg_err migrate(struct tg_postgres *store)
 {
+    char sqlstate[6] = "";
     for (unsigned tries = 0; tries < 8; tries++) {
         int version = 0;
-        enum tg_err err = schema_version(store->link.conn, &version);
+        enum tg_err err = schema_version(store, &version);
         if (err != TG_OK)
             return err;
         if (version > tg_schema_postgres.version) {
@@ -152,11 +161,14 @@ static enum tg_err migrate(struct tg_postgres *store)
         }
         if (version == tg_schema_postgres.version)
             return TG_OK;
-        PQclear(PQexec(store->link.conn, tg_schema_postgres.steps[version]));
+        PGresult *result = PQexec(store->link.conn, tg_schema_postgres.steps[version]);
+        if (PQresultStatus(result) != PGRES_COMMAND_OK)
+            (void)snprintf(sqlstate, sizeof(sqlstate), "%.5s", tg_pg_sqlstate(result));
+        PQclear(result);
         /* What is sealed cannot be compressed; a server that does not know the setting stores it all the same. */
         PQclear(PQexec(store->link.conn, "ALTER TABLE tollgate_settlement ALTER COLUMN sealed SET STORAGE EXTERNAL"));
     }
-    tg_postgres_log(store, "the tables could not be made: may this user create tables in the database?");
+    log_refusal(store, "the tables could not be made: may this user create tables in the database?", sqlstate);
     return TG_ERR_DENIED;
 }
 
@@ -168,29 +180,39 @@ static enum tg_err take_number(struct tg_postgres *store)
         return err;
     store->instance = (int32_t)tg_pg_get_int(result, 0, 0);
     PQclear(result);
+    store->heartbeats_only = store->link.absent[TG_PG_INSTANCE_LOCK];
+    if (store->heartbeats_only)
+        return TG_OK;
     tg_pg_int4(&store->link, TG_PG_LOCK_CLASS);
     tg_pg_int4(&store->link, store->instance);
     err = tg_pg_run(&store->link, TG_PG_INSTANCE_LOCK, &result);
+    store->heartbeats_only = err == TG_ERR_DENIED;
     if (err != TG_OK)
-        return err;
+        return store->heartbeats_only ? TG_OK : err;
     bool taken = tg_pg_get_int(result, 0, 0) != 0;
     PQclear(result);
     return taken ? TG_OK : TG_ERR_DOWN;
 }
 
-/* A lock that a second session can take too is none. */
-static enum tg_err check_locks(struct tg_postgres *store)
+/* What this server is without. A lock that a second session can take too is none. */
+static enum tg_err check_means(struct tg_postgres *store)
 {
     PGresult *result = NULL;
-    tg_pg_int4(&store->side, TG_PG_LOCK_CLASS);
-    tg_pg_int4(&store->side, store->instance);
-    enum tg_err err = tg_pg_run(&store->side, TG_PG_INSTANCE_TRY, &result);
-    if (err != TG_OK)
-        return err;
-    store->heartbeats_only = tg_pg_get_int(result, 0, 0) != 0;
-    PQclear(result);
+    enum tg_err err = TG_OK;
+    store->heartbeats_only = store->heartbeats_only || store->side.absent[TG_PG_INSTANCE_TRY];
+    if (!store->heartbeats_only) {
+        tg_pg_int4(&store->side, TG_PG_LOCK_CLASS);
+        tg_pg_int4(&store->side, store->instance);
+        err = tg_pg_run(&store->side, TG_PG_INSTANCE_TRY, &result);
+        if (err != TG_OK && err != TG_ERR_DENIED)
+            return err;
+        store->heartbeats_only = err == TG_ERR_DENIED || tg_pg_get_int(result, 0, 0) != 0;
+        PQclear(result);
+    }
     if (store->heartbeats_only)
         tg_postgres_log(store, "the server has no advisory locks: keepers are told gone by their heartbeats");
+    if (store->side.absent[TG_PG_SIZE])
+        tg_postgres_log(store, "the server cannot say how much room its tables take: the store's size is not known");
     return TG_OK;
 }
 
@@ -198,7 +220,7 @@ static enum tg_err enter(struct tg_postgres *store)
 {
     enum tg_err err = take_number(store);
     if (err == TG_OK)
-        err = check_locks(store);
+        err = check_means(store);
     if (err != TG_OK)
         return err;
     tg_pg_int4(&store->link, store->instance);
@@ -254,7 +276,24 @@ static enum tg_err first_segment(struct tg_postgres *store, int64_t now_us)
         return TG_ERR_BUG;
     PGresult *result = PQexec(store->link.conn, sql);
     enum tg_err err = PQresultStatus(result) == PGRES_COMMAND_OK ? TG_OK : TG_ERR_DOWN;
+    if (err != TG_OK)
+        log_refusal(store, "the first segment could not be made", tg_pg_sqlstate(result));
     PQclear(result);
+    return err;
+}
+
+static enum tg_err begin(struct tg_postgres *store)
+{
+    enum tg_err err = enter(store);
+    if (err == TG_OK)
+        err = load_takeovers(store);
+    if (err == TG_OK)
+        err = load_recent(store);
+    if (err == TG_OK)
+        err = tg_postgres_poll(store);
+    if (err != TG_OK)
+        log_refusal(store, "the store could not begin on this server",
+                    store->link.sqlstate[0] != '\0' ? store->link.sqlstate : store->side.sqlstate);
     return err;
 }
 
@@ -277,20 +316,12 @@ static enum tg_err open_all(struct tg_postgres *store, const char *connection, i
     if (err == TG_OK)
         err = first_segment(store, now_us);
     if (err == TG_OK)
-        err = tg_pg_prepare(&store->link);
+        err = tg_pg_prepare(&store->link, store->log, store->log_user);
     if (err == TG_OK)
         err = tg_pg_connect(connection, &store->side, store->log, store->log_user);
     if (err == TG_OK)
-        err = tg_pg_prepare(&store->side);
-    if (err == TG_OK)
-        err = enter(store);
-    if (err == TG_OK)
-        err = load_takeovers(store);
-    if (err == TG_OK)
-        err = load_recent(store);
-    if (err == TG_OK)
-        err = tg_postgres_poll(store);
-    return err;
+        err = tg_pg_prepare(&store->side, store->log, store->log_user);
+    return err == TG_OK ? begin(store) : err;
 }
 
 /* Nothing of ours is in flight once we are gone. A session that is broken says so to others by its lock. */
@@ -364,6 +395,7 @@ enum tg_err tg_postgres_open(const struct tg_store_options *options, int64_t now
     if (store == NULL)
         return TG_ERR_DOWN;
     store->head.backend = &postgres;
+    store->silent_s = SILENT_S;
     store->log = options->log;
     store->log_user = options->log_user;
     store->segment_rows_max = options->segment_rows_max != 0 ? options->segment_rows_max : SEGMENT_ROWS_DEFAULT;

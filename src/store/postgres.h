@@ -141,6 +141,7 @@ struct tg_postgres {
 
     int32_t instance;
     bool heartbeats_only; /* no advisory locks to trust */
+    int64_t silent_s;     /* then a keeper without a heartbeat for so long counts as gone */
     int64_t takeovers, setup_version, setup_read_version;
     uint64_t ticket_next, ticket_end;
     uint32_t segment;

@@ -17,17 +17,39 @@
 #define ARRAY_HEAD_BYTES 20
 /* Beyond this the buffer is given back after use: large answers are rare. */
 #define BYTES_CAP_KEPT (8u * 1024u * 1024u)
+/* Of a message that shows how a refused statement begins; texts of ours, without values. */
+#define REFUSED_BYTES_MAX 256
 
-enum tg_err tg_pg_prepare(struct tg_pg_link *link)
+const char *tg_pg_sqlstate(const PGresult *result)
+{
+    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    return state == NULL ? "none" : state;
+}
+
+static enum tg_err prepare_one(struct tg_pg_link *link, enum tg_pg_statement statement,
+                               void (*log)(void *user, const char *text), void *log_user)
+{
+    char name[16], text[REFUSED_BYTES_MAX];
+    (void)snprintf(name, sizeof(name), "s%d", (int)statement);
+    PGresult *result = PQprepare(link->conn, name, tg_pg_statement_text(statement), 0, NULL);
+    bool ready = PQresultStatus(result) == PGRES_COMMAND_OK;
+    bool answered = PQresultErrorField(result, PG_DIAG_SQLSTATE) != NULL && PQstatus(link->conn) == CONNECTION_OK;
+    link->absent[statement] = !ready && answered && !tg_pg_statement_needed(statement);
+    if (!ready && !link->absent[statement] && log != NULL) {
+        (void)snprintf(text, sizeof(text), "the server refuses a statement that is needed (SQLSTATE %s): %s",
+                       tg_pg_sqlstate(result), tg_pg_statement_text(statement));
+        log(log_user, text);
+    }
+    PQclear(result);
+    return ready || link->absent[statement] ? TG_OK : TG_ERR_DOWN;
+}
+
+enum tg_err tg_pg_prepare(struct tg_pg_link *link, void (*log)(void *user, const char *text), void *log_user)
 {
     for (int i = 0; i < TG_PG_STATEMENTS; i++) {
-        char name[16];
-        (void)snprintf(name, sizeof(name), "s%d", i);
-        PGresult *result = PQprepare(link->conn, name, tg_pg_statement_text((enum tg_pg_statement)i), 0, NULL);
-        bool ready = PQresultStatus(result) == PGRES_COMMAND_OK;
-        PQclear(result);
-        if (!ready)
-            return TG_ERR_DOWN;
+        enum tg_err err = prepare_one(link, (enum tg_pg_statement)i, log, log_user);
+        if (err != TG_OK)
+            return err;
     }
     return PQenterPipelineMode(link->conn) == 1 ? TG_OK : TG_ERR_DOWN;
 }

@@ -42,6 +42,7 @@ struct tg_pg_link {
     enum tg_pg_fault fault; /* of the last sync */
     char sqlstate[6];
     size_t queued;
+    bool absent[TG_PG_STATEMENTS]; /* not needed, and not to be had from this server */
     bool failed; /* something could not be sent: the session is not to be used any more */
     /* parameters of the statement that is being built; their bytes stand in `bytes` */
     uint8_t *bytes;
@@ -57,8 +58,14 @@ TG_MUST_CHECK enum tg_err tg_pg_connect(const char *connection, struct tg_pg_lin
                                         void (*log)(void *user, const char *text), void *log_user);
 /* How the server is reached, in words for an operator: over what, and whether it is known to be the right one. */
 const char *tg_pg_way(PGconn *conn);
-/* After the tables are there: prepares every statement and begins to pipeline. */
-TG_MUST_CHECK enum tg_err tg_pg_prepare(struct tg_pg_link *link);
+/*
+ * After the tables are there: prepares every statement and begins to pipeline. log: which one the server refuses and its
+ * SQLSTATE; one that is not needed is marked absent instead and must not be queued.
+ */
+TG_MUST_CHECK enum tg_err tg_pg_prepare(struct tg_pg_link *link, void (*log)(void *user, const char *text),
+                                        void *log_user);
+/* The SQLSTATE of a result that is no success; "none" where the session broke instead. */
+const char *tg_pg_sqlstate(const PGresult *result);
 void tg_pg_close(struct tg_pg_link *link); /* takes a zeroed one too */
 
 /* ---- parameters, in order ---- */

@@ -17,8 +17,6 @@
 #define PASS_US 60000000
 #define STEP_ROWS 500
 #define STEP_EVENTS 50
-/* Without advisory locks a keeper that has been silent so long counts as gone. It finds out before it can commit. */
-#define SILENT_S 15
 #define DAY_US (86400ll * 1000000)
 
 static enum tg_err run_again(struct tg_pg_link *link, enum tg_err err)
@@ -52,7 +50,7 @@ static enum tg_err is_gone(struct tg_postgres *store, struct tg_pg_link *link, i
     *ret = false;
     if (store->heartbeats_only) {
         tg_pg_int4(link, instance);
-        tg_pg_int8(link, SILENT_S);
+        tg_pg_int8(link, store->silent_s);
         err = tg_pg_run(link, TG_PG_INSTANCE_OLD, &result);
         if (err == TG_OK)
             *ret = PQntuples(result) == 1;
@@ -170,12 +168,14 @@ static enum tg_err leave(struct tg_postgres *store, int64_t now_us)
 static enum tg_err measure(struct tg_postgres *store)
 {
     PGresult *result = NULL;
+    if (store->side.absent[TG_PG_SIZE])
+        return TG_OK;
     enum tg_err err = tg_pg_run(&store->side, TG_PG_SIZE, &result);
     if (err == TG_OK && PQntuples(result) == 1)
         atomic_store(&store->bytes, (uint64_t)tg_pg_get_int(result, 0, 0));
     if (err == TG_OK)
         PQclear(result);
-    return err == TG_ERR_DENIED ? TG_OK : err; /* a server that cannot say */
+    return err == TG_ERR_DENIED ? TG_OK : err; /* one that has the function and lets us not call it: not known */
 }
 
 static enum tg_err step(struct tg_postgres *store, int64_t clock_us, int64_t now_us)

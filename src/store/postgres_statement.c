@@ -208,3 +208,8 @@ const char *tg_pg_statement_text(enum tg_pg_statement statement)
 {
     return texts[statement];
 }
+
+bool tg_pg_statement_needed(enum tg_pg_statement statement)
+{
+    return statement != TG_PG_SIZE && statement != TG_PG_INSTANCE_LOCK && statement != TG_PG_INSTANCE_TRY;
+}

@@ -3,10 +3,13 @@
  *
  * Promises: all of them stand in one table (postgres_statement.c), so that what a database is
  * asked can be read in one place: no function, no trigger, no extension, no server-side state
- * but tables, sessions and advisory locks.
+ * but tables, sessions and, where the server has them, advisory locks. What only PostgreSQL itself
+ * has (advisory locks, the size of a table) is asked in statements of its own, which none needs.
  */
 #ifndef TG_STORE_POSTGRES_STATEMENT_H
 #define TG_STORE_POSTGRES_STATEMENT_H
+
+#include <stdbool.h>
 
 enum tg_pg_statement {
     TG_PG_BEGIN, TG_PG_COMMIT, TG_PG_ROLLBACK, TG_PG_SAVEPOINT, TG_PG_ROLLBACK_TO,
@@ -36,5 +39,7 @@ enum tg_pg_statement {
 };
 
 const char *tg_pg_statement_text(enum tg_pg_statement statement);
+/* False: a server that cannot prepare it does without (no advisory locks; no size). */
+bool tg_pg_statement_needed(enum tg_pg_statement statement);
 
 #endif

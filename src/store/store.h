@@ -146,7 +146,8 @@ TG_MUST_CHECK enum tg_err tg_store_purged(struct tg_store *store, uint32_t segme
 bool tg_store_checkpoint(struct tg_store *store);
 
 struct tg_store_counts {
-    uint64_t claims_live, claims_in_flight, claims_unknown, events, segments, bytes;
+    uint64_t claims_live, claims_in_flight, claims_unknown, events, segments;
+    uint64_t bytes; /* 0: not known (a server that cannot say) */
 };
 void tg_store_count(const struct tg_store *store, struct tg_store_counts *ret); /* any thread */
 

@@ -50,7 +50,35 @@ static void make_schema(struct kit *kit, const char *server)
     (void)ask_server(server, sql, 0);
     int len = snprintf(kit->connection, sizeof(kit->connection), "%s options='-csearch_path=%s'", server, kit->path);
     assert_true(len > 0 && (size_t)len < sizeof(kit->connection));
-    kit->options = (struct tg_store_options){.connection = kit->connection};
+    kit->options.connection = kit->connection;
+}
+
+static void drop_schema(struct kit *kit)
+{
+    char sql[128];
+    (void)snprintf(sql, sizeof(sql), "SET client_min_messages = error; DROP SCHEMA %s CASCADE", kit->path);
+    (void)ask_server(kit->connection, sql, 0);
+}
+
+void kit_own_database(struct kit *kit)
+{
+    const char *server = getenv(KIT_POSTGRES);
+    char sql[128], own[512];
+    assert_non_null(server);
+    tg_store_close(kit->store);
+    drop_schema(kit);
+    (void)snprintf(kit->database, sizeof(kit->database), "own_%.40s", kit->path);
+    (void)snprintf(sql, sizeof(sql), "CREATE DATABASE %s", kit->database);
+    (void)ask_server(server, sql, 0);
+    int len = snprintf(own, sizeof(own), "%s dbname=%s", server, kit->database); /* the last one counts */
+    assert_true(len > 0 && (size_t)len < sizeof(own));
+    make_schema(kit, own);
+    assert_int_equal(tg_store_open(&kit->options, kit->now_us, &kit->store), TG_OK);
+}
+
+void kit_sql(const struct kit *kit, const char *sql)
+{
+    (void)ask_server(kit->connection, sql, 0);
 }
 
 int kit_setup(void **state)
@@ -72,14 +100,22 @@ int kit_setup(void **state)
     return 0;
 }
 
+static void drop_database(const struct kit *kit)
+{
+    char sql[128];
+    (void)snprintf(sql, sizeof(sql), "DROP DATABASE %s WITH (FORCE)", kit->database);
+    (void)ask_server(getenv(KIT_POSTGRES), sql, 0);
+}
+
 int kit_teardown(void **state)
 {
     struct kit *kit = *state;
     tg_store_close(kit->store);
     if (kit->connection[0] != '\0') {
-        char sql[128];
-        (void)snprintf(sql, sizeof(sql), "SET client_min_messages = error; DROP SCHEMA %s CASCADE", kit->path);
-        (void)ask_server(kit->connection, sql, 0);
+        if (kit->database[0] == '\0')
+            drop_schema(kit);
+        else
+            drop_database(kit);
     } else {
         (void)nftw(kit->path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     }

@@ -22,6 +22,7 @@
 struct kit {
     char path[64];
     char connection[512]; /* empty: a folder */
+    char database[64];    /* of its own, made by kit_own_database */
     struct tg_store_options options;
     struct tg_store *store;
     int64_t now_us;
@@ -36,6 +37,9 @@ void kit_reopen(struct kit *kit);
 bool kit_skip(const struct kit *kit);
 /* Skips the test when there is no server. */
 void kit_need_server(const struct kit *kit);
+/* A database that no other test sees, so that the test may change what the server has there. */
+void kit_own_database(struct kit *kit);
+void kit_sql(const struct kit *kit, const char *sql); /* on a session of its own */
 struct tg_store *kit_second(struct kit *kit); /* another keeper's, on the same database; the test closes it */
 void kit_commit_to(struct kit *kit, struct tg_store *store, struct tg_work *work);
 void kit_break(struct kit *kit, struct tg_store *store); /* the server ends its sessions */
