@@ -63,6 +63,36 @@ static void test_one_wrongly_taken_for_gone_stops(void **state)
     tg_store_close(other);
 }
 
+/* A server without advisory locks, and a keeper that hangs: its sessions stand, its heart does not beat. */
+static void test_a_keeper_that_hangs(void **state)
+{
+    struct kit *kit = *state;
+    size_t living = 0;
+    kit_need_server(kit);
+    kit_own_database(kit);
+    kit_sql(kit, "ALTER FUNCTION pg_catalog.pg_try_advisory_lock(int4, int4) RENAME TO away_lock");
+    kit_reopen(kit);
+    struct tg_postgres *store = tg_postgres_of(kit->store);
+    struct tg_store *other = kit_second(kit);
+    struct tg_work work = kit_admit(kit, 1, 1, 1), *again = &work;
+    kit_commit_to(kit, other, &work);
+    assert_true(store->heartbeats_only);
+    store->silent_s = 1;
+    assert_int_equal(tg_postgres_takeover_gone(store, &store->side, &living), TG_OK);
+    assert_int_equal(living, 1); /* its heart has just beaten */
+    assert_int_equal(kit_ask(kit, 2, 1, 1), TG_CLAIM_IN_FLIGHT);
+    for (unsigned i = 0; i < 500 && living > 0; i++) {
+        (void)usleep(20000);
+        assert_int_equal(tg_postgres_takeover_gone(store, &store->side, &living), TG_OK);
+    }
+    assert_int_equal(living, 0);
+    assert_int_equal(kit_ask(kit, 3, 1, 1), TG_CLAIM_UNKNOWN);
+    work = kit_settle(kit, 1, work.admit.ticket, TG_OUTCOME_FINAL, 201); /* it wakes, and cannot commit on top */
+    assert_int_equal(tg_store_commit(other, kit->now_us, &again, 1, &kit->arena), TG_ERR_DOWN);
+    assert_int_equal(kit_ask(kit, 4, 1, 1), TG_CLAIM_UNKNOWN);
+    tg_store_close(other);
+}
+
 /* Functions that fit our arguments better than the server's own, in a schema where others may create. */
 static void test_functions_of_others_are_not_called(void **state)
 {
@@ -112,6 +142,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_expired_go, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(test_a_session_that_ends, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(test_a_keeper_that_hangs, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(test_functions_of_others_are_not_called, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(test_one_wrongly_taken_for_gone_stops, kit_setup, kit_teardown),
     };
