@@ -11,6 +11,7 @@
 #include <seccomp.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "daemon/landlock.h"
 #include "daemon/log.h"
@@ -55,11 +56,11 @@ static const int allowed[] = {
     /* who and when */
     SCMP_SYS(getpid), SCMP_SYS(getppid), SCMP_SYS(getuid), SCMP_SYS(geteuid), SCMP_SYS(getgid), SCMP_SYS(getegid),
     SCMP_SYS(getrandom), SCMP_SYS(clock_gettime), SCMP_SYS(gettimeofday), SCMP_SYS(time), SCMP_SYS(clock_nanosleep),
-    SCMP_SYS(nanosleep), SCMP_SYS(getrusage), SCMP_SYS(sysinfo), SCMP_SYS(uname), SCMP_SYS(prlimit64),
+    SCMP_SYS(nanosleep), SCMP_SYS(getrusage), SCMP_SYS(sysinfo), SCMP_SYS(uname),
     SCMP_SYS(sched_getaffinity),
     /* signals and the end */
     SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack),
-    SCMP_SYS(restart_syscall), SCMP_SYS(tgkill), SCMP_SYS(exit), SCMP_SYS(exit_group),
+    SCMP_SYS(restart_syscall), SCMP_SYS(exit), SCMP_SYS(exit_group),
 };
 
 static int allow_if(scmp_filter_ctx filter, uint32_t action, int number, enum scmp_compare compare, uint64_t value)
@@ -77,6 +78,13 @@ static int fill(scmp_filter_ctx filter)
     /* A thread's name is set by itself, perhaps after the filter. */
     if (bad == 0) {
         bad = allow_if(filter, SCMP_ACT_ALLOW, SCMP_SYS(prctl), SCMP_CMP_EQ, PR_SET_NAME);
+    }
+    /* abort() signals itself, and limits are its own: keepers of other instances have the same user. */
+    if (bad == 0) {
+        bad = allow_if(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), SCMP_CMP_EQ, (uint64_t)getpid());
+    }
+    if (bad == 0) {
+        bad = allow_if(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), SCMP_CMP_EQ, 0);
     }
     /* The sealer's link, and libc's look-up of a login name, which may ask a local daemon. */
     if (bad == 0) {
