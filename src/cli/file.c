@@ -38,20 +38,30 @@ static bool owner_given(struct tg_owner owner)
 enum tg_err tg_folder_make(const char *path, mode_t mode, struct tg_owner owner)
 {
     struct stat status;
+    int fd;
+    bool set;
 
     if (mkdir(path, 0700) != 0 && errno != EEXIST) {
         tg_complain("cannot make the folder %s: %s", path, strerror(errno));
         return TG_ERR_DENIED;
     }
-    if (lstat(path, &status) != 0 || !S_ISDIR(status.st_mode)) {
+    fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &status) != 0) {
         tg_complain("%s is not a folder: move it away", path);
         return TG_ERR_DENIED;
     }
-    if ((owner_given(owner) && chown(path, owner.uid, owner.gid) != 0) || chmod(path, mode) != 0) {
-        tg_complain("cannot set owner and mode of %s: %s", path, strerror(errno));
+    if (status.st_uid != geteuid() && (!owner_given(owner) || status.st_uid != owner.uid)) {
+        tg_complain("%s belongs to another user, who could exchange what is made in it: move it away", path);
+        (void)close(fd);
         return TG_ERR_DENIED;
     }
-    return TG_OK;
+    /* What was looked at, whatever the name leads to by now. */
+    set = (!owner_given(owner) || fchown(fd, owner.uid, owner.gid) == 0) && fchmod(fd, mode) == 0;
+    if (!set) {
+        tg_complain("cannot set owner and mode of %s: %s", path, strerror(errno));
+    }
+    (void)close(fd);
+    return set ? TG_OK : TG_ERR_DENIED;
 }
 
 enum tg_err tg_folder_make_all(const char *path, mode_t mode)
@@ -142,9 +152,9 @@ enum tg_err tg_file_touch(const char *path, mode_t mode, struct tg_owner owner)
     return TG_OK;
 }
 
-enum tg_err tg_file_read(const char *path, bool needed, struct tg_buf *buf)
+static enum tg_err read_all(const char *path, int flags, bool needed, struct tg_buf *buf)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | flags);
     enum tg_err err = TG_OK;
 
     if (fd < 0) {
@@ -178,10 +188,15 @@ enum tg_err tg_file_read(const char *path, bool needed, struct tg_buf *buf)
     return err;
 }
 
-enum tg_err tg_file_read_line(const char *path, char *ret, size_t ret_size)
+enum tg_err tg_file_read(const char *path, bool needed, struct tg_buf *buf)
+{
+    return read_all(path, 0, needed, buf);
+}
+
+static enum tg_err read_line(const char *path, int flags, char *ret, size_t ret_size)
 {
     struct tg_buf buf = tg_buf(ret, ret_size);
-    enum tg_err err = tg_file_read(path, true, &buf);
+    enum tg_err err = read_all(path, flags, true, &buf);
     size_t len = buf.len;
     size_t i;
 
@@ -205,4 +220,14 @@ enum tg_err tg_file_read_line(const char *path, char *ret, size_t ret_size)
     }
     ret[len] = '\0';
     return TG_OK;
+}
+
+enum tg_err tg_file_read_line(const char *path, char *ret, size_t ret_size)
+{
+    return read_line(path, 0, ret, ret_size);
+}
+
+enum tg_err tg_file_read_line_itself(const char *path, char *ret, size_t ret_size)
+{
+    return read_line(path, O_NOFOLLOW | O_NONBLOCK, ret, ret_size);
 }

@@ -29,7 +29,7 @@ struct tg_owner {
 /* "dir/name" in ret; complains and fails when it is too long. */
 TG_MUST_CHECK enum tg_err tg_path_join(char ret[TG_PATH_BYTES_MAX], const char *dir, const char *name);
 
-/* A folder that may be there already; its mode and owner are set in any case. */
+/* A folder that may be there already, ours or the owner's; its mode and owner are set in any case. */
 TG_MUST_CHECK enum tg_err tg_folder_make(const char *path, mode_t mode, struct tg_owner owner);
 
 /* The folder and what leads to it (new ones 0755). */
@@ -46,6 +46,9 @@ TG_MUST_CHECK enum tg_err tg_file_read(const char *path, bool needed, struct tg_
 
 /* A file of one line: trailing line ends are cut off, the text is terminated. For keys and credentials. */
 TG_MUST_CHECK enum tg_err tg_file_read_line(const char *path, char *ret, size_t ret_size);
+
+/* Not through a symbolic link: for a file whose folder belongs to a process's user, read by one with more rights. */
+TG_MUST_CHECK enum tg_err tg_file_read_line_itself(const char *path, char *ret, size_t ret_size);
 
 bool tg_file_exists(const char *path);
 

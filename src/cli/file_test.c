@@ -81,10 +81,54 @@ static void test_folders(void **state)
     assert_int_equal(rmdir(path), 0);
 }
 
+/* Whose folder it is could exchange what root makes in it; or have it give away what a link leads to. */
+static void test_folders_of_others(void **state)
+{
+    char path[TG_PATH_BYTES_MAX];
+    struct stat status;
+
+    (void)state;
+    if (geteuid() != 0) {
+        skip();
+    }
+    assert_int_equal(tg_path_join(path, folder, "theirs"), TG_OK);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_int_equal(chown(path, 65534, 65534), 0);
+    assert_int_equal(tg_folder_make(path, 0755, TG_OWNER_SELF), TG_ERR_DENIED);
+    assert_int_equal(tg_folder_make(path, 0755, ((struct tg_owner){1, 1})), TG_ERR_DENIED);
+    assert_int_equal(stat(path, &status), 0);
+    assert_int_equal(status.st_mode & 07777, 0700);
+    assert_int_equal(status.st_uid, 65534);
+    assert_int_equal(tg_folder_make(path, 0755, ((struct tg_owner){65534, 65534})), TG_OK);
+    assert_int_equal(rmdir(path), 0);
+}
+
+static void test_a_line_behind_a_link(void **state)
+{
+    char path[TG_PATH_BYTES_MAX];
+    char link[TG_PATH_BYTES_MAX];
+    char line[16];
+
+    (void)state;
+    assert_int_equal(tg_path_join(path, folder, "secret"), TG_OK);
+    assert_int_equal(tg_path_join(link, folder, "link"), TG_OK);
+    assert_int_equal(tg_file_new(path, 0600, TG_OWNER_SELF, TG_SPAN("secret\n")), TG_OK);
+    assert_int_equal(symlink(path, link), 0);
+    assert_int_equal(tg_file_read_line(link, line, sizeof(line)), TG_OK);
+    line[0] = '\0';
+    assert_int_equal(tg_file_read_line_itself(link, line, sizeof(line)), TG_ERR_DENIED);
+    assert_string_equal(line, "");
+    assert_int_equal(tg_file_read_line_itself(path, line, sizeof(line)), TG_OK);
+    assert_string_equal(line, "secret");
+    assert_int_equal(unlink(link), 0);
+    assert_int_equal(unlink(path), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_new), cmocka_unit_test(test_bad_lines),
-                                       cmocka_unit_test(test_folders)};
+                                       cmocka_unit_test(test_folders), cmocka_unit_test(test_folders_of_others),
+                                       cmocka_unit_test(test_a_line_behind_a_link)};
 
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -399,7 +399,9 @@ static enum tg_err connection_make(const struct init_wish *wish)
     }
     err = tg_user_find(wish->instance.keeper_user, &owner);
     if (err == TG_OK) {
-        err = tg_file_read_line(wish->connection, line, sizeof(line));
+        err = wish->connection == wish->joined_connection
+                  ? tg_file_read_line_itself(wish->connection, line, sizeof(line))
+                  : tg_file_read_line(wish->connection, line, sizeof(line));
     }
     if (err == TG_OK) {
         err = tg_file_new(tg_instance_path(&wish->instance, "store/connection", path), 0600, owner,

@@ -37,7 +37,7 @@ static enum tg_err connection_place(const struct tg_instance *instance, const ch
         err = tg_file_read_line(from, line, sizeof(line));
     }
     if (err == TG_OK && tg_file_exists(path)) {
-        err = tg_file_read_line(path, old, sizeof(old));
+        err = tg_file_read_line_itself(path, old, sizeof(old));
         if (err == TG_OK && strcmp(line, old) != 0) {
             tg_complain("%s names another server: remove it first", path);
             err = TG_ERR_DENIED;
