@@ -40,8 +40,8 @@ def family(pid):
 
 
 def sample(processes):
-    """{name: pid} to {name: ns}; a process of several named threads becomes one entry a thread, a server with its
-    children one entry."""
+    """{name: pid} to {name: ns}; keepers become one entry a named thread, all together, a server with its children one
+    entry."""
     taken = {}
     for name, pid in processes.items():
         if name == "server":
@@ -49,7 +49,7 @@ def sample(processes):
                               for ns in threads_ns(one).values())
             continue
         threads = threads_ns(pid)
-        if name == "keeper":
+        if name.split()[0] == "keeper":
             for thread, ns in threads.items():
                 label = "keeper " + (thread if thread in ("committer", "checkpointer") else "loop")
                 taken[label] = taken.get(label, 0) + ns
@@ -61,6 +61,13 @@ def sample(processes):
 def spent_us(before, after, count):
     """Microseconds of processor a payment, by name."""
     return {name: (after[name] - before.get(name, 0)) / 1000 / max(count, 1) for name in after}
+
+
+def memory(pid):
+    """What the kernel holds in memory for a process, in MB: `rss` is the sum of `anon`, `file` and `shared` (zones)."""
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return {name: int(re.search(rf"^{field}:\s+(\d+)", text, re.M)[1]) / 1024
+            for name, field in (("rss", "VmRSS"), ("anon", "RssAnon"), ("file", "RssFile"), ("shared", "RssShmem"))}
 
 
 def memory_mb(pid):

@@ -26,11 +26,12 @@ import where
 from measure import BUILD, Marked, disk, machine, median, memory_mb, spent_us
 
 CONNECTIONS = 32
+OPEN_RATE = 10000  # pairs a second of the keeper's open loop
 AGREE = 0.05
 
 
 class Plan:
-    """How long and how often: a whole run stays under 25 minutes, a quick one under 4."""
+    """How long and how often: a whole run takes about 30 minutes, a quick one under 4."""
 
     def __init__(self, quick):
         self.rounds = 1 if quick else 5
@@ -39,12 +40,12 @@ class Plan:
         self.rates = [1000, 4000, 8000] if quick else [500, 1000, 2000, 4000, 6000, 8000, 10000, 13000, 16000, 20000]
         self.sweep_seconds = 1.5 if quick else 3
         self.levels = [1, 16, 64, 256, 1000]
-        self.keeper_rounds = 1 if quick else 3
-        self.keeper_seconds = 1 if quick else 3
+        self.keeper_rounds = 1 if quick else 5
+        self.keeper_seconds = 1 if quick else 2
         self.claims = [1000, 100000] if quick else [1000, 100000, 10000000]
-        # A server takes ten minutes to be filled with the largest: a tenth of it shows the same.
-        self.server_claims = [size if size < 10000000 else 1000000 for size in self.claims]
-        self.partners = [10, 10000] if quick else [10, 1000, 100000]
+        # A server takes longer than the whole run to be filled with the largest: the page names what it got to.
+        self.fill_seconds = {"sqlite": 600, "postgres": 20 if quick else 240}
+        self.partners = [10, 10000] if quick else [10, 1000, 10000, 100000]
 
 
 class Run:
@@ -192,6 +193,7 @@ class Run:
             result["h2"] = self.h2([everyone[0], *own])
             result["sweep"] = self.sweep(everyone, result["best"])
             result["memory_mb"] = {one.name: {name: memory_mb(pid) for name, pid in one.processes.items()} for one in own}
+            result["memory"] = {one.name: measure.memory(one.processes["worker"]) for one in (everyone[0], *own)}
             result["where"] = {one.name: where.look(self, one, result["best"]) for one in own}
             for one in own:
                 one.instance.down()
@@ -208,20 +210,21 @@ class Run:
         plan = self.plan
         result = {"machine": machine(root), "pins": {k: sorted(v) for k, v in self.pins.items()},
                   "connections": CONNECTIONS, "rounds": plan.rounds, "seconds": plan.seconds,
-                  "keeper_rounds": plan.keeper_rounds, "at": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+                  "keeper_rounds": plan.keeper_rounds, "keeper_seconds": plan.keeper_seconds,
+                  "sweep_seconds": plan.sweep_seconds, "at": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
                   "disk": [disk(root)]}
         self.say("fdatasync of 4 KB: p50 {p50_us:.0f} us, p99 {p99_us:.0f} us".format(**result["disk"][0]))
         if "crossing" in self.parts:
             self.crossing(result)
             result["disk"].append(disk(root))
         if "keeper" in self.parts:
-            result["keeper"] = {store: keeper.alone(root, store, self.pins, plan.levels, plan.keeper_rounds,
-                                                    plan.keeper_seconds, 10000, self.say) for store in self.stores}
+            result["keeper"] = {store: keeper.alone(root, store, self.pins, plan, OPEN_RATE, self.faults, self.say)
+                                for store in self.stores}
+            if "postgres" in self.stores:
+                result["two"] = keeper.two(root, self.pins, plan, self.faults, self.say)
             result["disk"].append(disk(root))
         if "growth" in self.parts:
-            result["growth"] = {store: keeper.growth(root, store, self.pins, plan.claims if store == "sqlite" else
-                                                     plan.server_claims, plan.partners,
-                                                     plan.keeper_rounds, plan.keeper_seconds, self.say)
+            result["growth"] = {store: keeper.growth(root, store, self.pins, plan, self.faults, self.say)
                                 for store in self.stores}
         result["disk"].append(disk(root))
         result["disk_at_half"] = self.disks
@@ -242,7 +245,7 @@ def main():
     wish = parser.parse_args()
     plan = Plan(wish.quick)
     if wish.claims:
-        plan.claims = plan.server_claims = [size for size in plan.claims if size < wish.claims] + [wish.claims]
+        plan.claims = [size for size in plan.claims if size < wish.claims] + [wish.claims]
     plan.rounds = wish.rounds or plan.rounds
     processors = sorted(os.sched_getaffinity(0))
     pins = {"worker": set(processors), "other": set(processors)}

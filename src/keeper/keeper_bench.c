@@ -2,12 +2,12 @@
  * keeper_bench.c - admit and settle pairs over one gate link, as fast as answers come or at a rate.
  *
  * Promises: every pair has a fresh key, and ends only when its SETTLE is answered OK; prints one JSON
- * line: pairs a second, the latency of single questions, and the committer's CPU for a pair as the keeper
- * itself counts it. With RATE an open loop: pairs arrive at random moments of that mean rate, a SETTLE is
- * due 20 ms after its ADMIT was answered, and a question's latency counts from when it was due. With
- * PARTNERS, pairs belong to the partners 1 to PARTNERS, which hold keys of the same numbers; without, to
- * a partner that it makes. `begin` and `end` are printed around the measured time.
- * Does not: start a keeper, pin a processor, or judge the numbers.
+ * line: pairs a second, the latency of single questions, the committer's CPU for a pair as the keeper
+ * itself counts it, and by how much the keeper's counts of claims and events grew meanwhile. With RATE an open loop:
+ * pairs arrive at random moments of that mean rate, a SETTLE is due 20 ms after its ADMIT was answered, and a
+ * question's latency counts from when it was due. With PARTNERS, pairs belong to the partners 1 to PARTNERS, which hold
+ * keys of the same numbers; without, to a partner that it makes. `begin` and `end` are printed around the measured
+ * time. Does not: start a keeper, pin a processor, or judge the numbers.
  *
  *   keeper_bench GATE_SOCKET ADMIN_SOCKET IN_FLIGHT SECONDS [RATE [PARTNERS]]    RATE 0: as fast as answers come
  */
@@ -31,7 +31,7 @@
 #include "base/banned.h"
 
 #define SAMPLES_MAX (16u * 1024u * 1024u)
-#define ANSWER_BYTES 600 /* a usual answer of a payment API */
+#define ANSWER_BYTES 600  /* a usual answer of a payment API */
 #define UPSTREAM_US 20000 /* how long a payment is away, at a fixed rate */
 #define INPUT_BYTES (8u * 1024u * 1024u)
 
@@ -53,8 +53,8 @@ struct bench {
     uint64_t pairs;
     uint32_t partner;
     uint32_t credential;
-    uint64_t partners; /* 0: the one above */
-    uint64_t chance;   /* state of a generator that need not be secret */
+    uint64_t partners;               /* 0: the one above */
+    uint64_t chance;                 /* state of a generator that need not be secret */
     uint16_t waiting[TG_LINK_SLOTS]; /* slots whose SETTLE is not due yet, in order */
     uint32_t waiting_head;
     uint32_t waiting_count;
@@ -108,6 +108,9 @@ static bool next_frame(struct bench *bench, bool wait, struct tg_frame *frame)
         enum tg_err err = tg_frame_read(TG_ROLE_KEEPER, rest, frame, &used);
         if (err == TG_OK) {
             bench->in_at += used;
+            if (frame->type == TG_FRAME_FLUSH) {
+                continue; /* unasked: an operator did something, at another keeper perhaps; nothing is cached here */
+            }
             return true;
         }
         if (err != TG_ERR_ROOM) {
@@ -268,8 +271,13 @@ static bool take(struct bench *bench, const struct tg_frame *frame, int64_t now_
     }
     if (!slot->settling) {
         struct tg_admit_answer answer;
-        if (tg_admit_answer_read(frame->body, &answer) != TG_OK || answer.verdict != TG_VERDICT_ALLOW) {
-            fail("an ADMIT was refused");
+        if (tg_admit_answer_read(frame->body, &answer) != TG_OK) {
+            fail("a bad answer");
+        }
+        if (answer.verdict != TG_VERDICT_ALLOW) {
+            fprintf(stderr, "keeper_bench: an ADMIT was answered by verdict %u, reason %u\n", (unsigned)answer.verdict,
+                    (unsigned)answer.reason);
+            exit(1);
         }
         slot->ticket = answer.ticket;
         return false;
@@ -282,8 +290,25 @@ static bool take(struct bench *bench, const struct tg_frame *frame, int64_t now_
     return true;
 }
 
-/* One counter of the keeper's own. */
-static uint64_t counter(struct bench *bench, const char *name)
+/* What the keeper itself counts. */
+static const char *const counter_names[] = {
+    "committer_cpu_microseconds_total", "batch_works_count",
+    /* those that must fit what was told; the names as bench/keeper.py compares them stand below */
+    "claims_live", "verdicts_total{verdict=\"allow\"}", "outcomes_total{outcome=\"final\"}", "events", "claims_unknown",
+    "claims_in_flight"};
+static const char *const told_names[] = {"committer_cpu", "batches", "claims",  "allowed",
+                                         "final",         "events",  "unknown", "in_flight"};
+
+#define COUNTERS (sizeof(counter_names) / sizeof(counter_names[0]))
+#define COUNTERS_FIRST 2u     /* of those that are compared */
+#define COUNTERS_IN_FLIGHT 7u /* its place */
+#define SETTLE_TRIES 100u     /* a hundredth of a second each: the keeper answers, then counts */
+
+struct counts {
+    uint64_t value[COUNTERS];
+};
+
+static void count(struct bench *bench, struct counts *ret)
 {
     struct tg_frame frame;
     tg_bytes_write(&bench->out, TG_FRAME_STATS, 0, 0, tg_span(NULL, 0));
@@ -291,8 +316,26 @@ static uint64_t counter(struct bench *bench, const char *name)
     if (!next_frame(bench, true, &frame)) {
         fail("no answer");
     }
-    const char *at = memmem(frame.body.ptr, frame.body.len, name, strlen(name));
-    return at == NULL ? 0 : strtoull(at + strlen(name), NULL, 10);
+    for (size_t i = 0; i < COUNTERS; i++) {
+        char name[96];
+        int len = snprintf(name, sizeof(name), "\ntollgate_keeper_%s ", counter_names[i]);
+        const char *at = memmem(frame.body.ptr, frame.body.len, name, (size_t)len);
+        if (at == NULL) {
+            fail("the keeper does not count what is asked");
+        }
+        ret->value[i] = strtoull(at + len, NULL, 10);
+    }
+}
+
+/* Again until nothing is under way that was not before. */
+static void count_settled(struct bench *bench, const struct counts *before, struct counts *ret)
+{
+    count(bench, ret);
+    for (uint32_t tries = 0;
+         ret->value[COUNTERS_IN_FLIGHT] != before->value[COUNTERS_IN_FLIGHT] && tries < SETTLE_TRIES; tries++) {
+        (void)poll(NULL, 0, 10);
+        count(bench, ret);
+    }
 }
 
 static void run_closed(struct bench *bench, uint16_t in_flight, int64_t run_us)
@@ -413,6 +456,25 @@ static void mark(const char *word)
     fflush(stdout);
 }
 
+static void print(struct bench *bench, const uint64_t numbers[3], double took_s, const struct counts *before,
+                  const struct counts *after)
+{
+    uint64_t cpu_us = after->value[0] - before->value[0];
+    uint64_t batches = after->value[1] - before->value[1];
+    qsort(bench->samples_us, bench->sample_count, sizeof(uint32_t), order);
+    printf("{\"in_flight\":%llu,\"rate_asked\":%llu,\"pairs\":%llu,\"rate\":%.0f,\"p50_us\":%u,\"p99_us\":%u,"
+           "\"max_us\":%u,\"committer_us\":%.2f,\"works_a_batch\":%.1f,\"counted\":{",
+           (unsigned long long)numbers[0], (unsigned long long)numbers[2], (unsigned long long)bench->pairs,
+           (double)bench->pairs / took_s, bench->samples_us[bench->sample_count / 2],
+           bench->samples_us[bench->sample_count * 99 / 100], bench->samples_us[bench->sample_count - 1],
+           (double)cpu_us / (double)bench->pairs, 2.0 * (double)bench->pairs / (double)(batches == 0 ? 1 : batches));
+    for (size_t i = COUNTERS_FIRST; i < COUNTERS; i++) {
+        printf("%s\"%s\":%lld", i == COUNTERS_FIRST ? "" : ",", told_names[i],
+               (long long)(after->value[i] - before->value[i]));
+    }
+    printf("}}\n");
+}
+
 int main(int argc, char *argv[])
 {
     static struct bench bench;
@@ -432,8 +494,8 @@ int main(int argc, char *argv[])
     prctl(PR_SET_TIMERSLACK, 1);
     set_up(&bench, argv[2]);
     greet(&bench, argv[1]);
-    uint64_t cpu_us = counter(&bench, "\ntollgate_keeper_committer_cpu_microseconds_total ");
-    uint64_t batches = counter(&bench, "\ntollgate_keeper_batch_works_count ");
+    struct counts before, after;
+    count(&bench, &before);
     mark("begin");
     int64_t begun_us = tg_clock_monotonic_us();
     if (numbers[2] == 0) {
@@ -443,14 +505,7 @@ int main(int argc, char *argv[])
     }
     double took_s = (double)(tg_clock_monotonic_us() - begun_us) / 1e6;
     mark("end");
-    cpu_us = counter(&bench, "\ntollgate_keeper_committer_cpu_microseconds_total ") - cpu_us;
-    batches = counter(&bench, "\ntollgate_keeper_batch_works_count ") - batches;
-    qsort(bench.samples_us, bench.sample_count, sizeof(uint32_t), order);
-    printf("{\"in_flight\":%llu,\"rate_asked\":%llu,\"pairs\":%llu,\"rate\":%.0f,\"p50_us\":%u,\"p99_us\":%u,"
-           "\"max_us\":%u,\"committer_us\":%.2f,\"works_a_batch\":%.1f}\n",
-           (unsigned long long)numbers[0], (unsigned long long)numbers[2], (unsigned long long)bench.pairs,
-           (double)bench.pairs / took_s, bench.samples_us[bench.sample_count / 2],
-           bench.samples_us[bench.sample_count * 99 / 100], bench.samples_us[bench.sample_count - 1],
-           (double)cpu_us / (double)bench.pairs, 2.0 * (double)bench.pairs / (double)(batches == 0 ? 1 : batches));
+    count_settled(&bench, &before, &after);
+    print(&bench, numbers, took_s, &before, &after);
     return 0;
 }

@@ -4,7 +4,8 @@
  * Promises: every claim has a fresh key; the figures printed are of this run
  * on this machine. Does not: pin threads or judge.
  *
- *     store_bench STORE [CLAIMS [fill]]    0: only starts what is there; fill: without the measured part
+ *     store_bench STORE [CLAIMS [fill [SECONDS]]]    CLAIMS 0: only starts what is there; fill: without the
+ *                                                    measured part, and for so many seconds at most
  *
  * STORE is a folder, or postgres: and a connection as libpq reads it.
  */
@@ -184,7 +185,7 @@ int main(int argc, char **argv)
 {
     static struct bench bench;
     if (argc < 2) {
-        fprintf(stderr, "store_bench FOLDER|postgres:CONNECTION [CLAIMS [fill]]\n");
+        fprintf(stderr, "store_bench FOLDER|postgres:CONNECTION [CLAIMS [fill [SECONDS]]]\n");
         return 2;
     }
     start_us = (int64_t)time(NULL) * 1000000;
@@ -207,7 +208,8 @@ int main(int argc, char **argv)
     double began = now_s(CLOCK_MONOTONIC);
     uint64_t before = bench.claim;
     bench.answer_bytes = FILL_ANSWER_BYTES;
-    while (bench.claim < claims)
+    double most_s = argc > 4 ? strtod(argv[4], NULL) : 1e9;
+    while (bench.claim < claims && now_s(CLOCK_MONOTONIC) - began < most_s)
         run_batch(&bench, BATCH_MAX, false);
     run_batch(&bench, 0, true);
     if (bench.claim > before)

@@ -138,11 +138,11 @@ class Server:
                 self.process.wait(10)
         self.process = None
 
-    def sql(self, text, database="postgres"):
+    def sql(self, text, database="postgres", timeout=60):
         """The rows of one statement, as lists of texts."""
         out = subprocess.run([self.bin / "psql", "-X", "-q", "-A", "-t", "-F", "\t", "-h", self.socket, "-p",
                               str(self.port), "-U", "tollgate", "-d", database, "-c", text], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                             stderr=subprocess.PIPE, check=False, timeout=60)
+                             stderr=subprocess.PIPE, check=False, timeout=timeout)
         assert out.returncode == 0, out.stderr.decode()
         return [line.split("\t") for line in out.stdout.decode().splitlines() if line]
 
