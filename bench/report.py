@@ -1,10 +1,17 @@
 """bench/RESULTS.md and the charts, from what run.py measured.
 
 Promises: every number in the page is measured in the run that it names, a median unless the column says
-otherwise; a goal that was missed stands there with by how much. Does not: explain.
+otherwise; a goal that was missed stands there with by how much, and with the cause that causes.md gives for it.
+Does not: find causes.
 """
+import fnmatch
+import pathlib
+import re
+
 import svg
 from measure import median
+
+CAUSES = pathlib.Path(__file__).parent / "causes.md"
 
 
 def _table(head, rows):
@@ -14,6 +21,10 @@ def _table(head, rows):
 
 def _k(value):
     return f"{value / 1000:.1f} k" if value >= 10000 else f"{value:,.0f}".replace(",", " ")
+
+
+def _size(value):
+    return f"{value / 1e6:.1f} M" if value >= 1000000 else _k(value)
 
 
 def _rates(runs):
@@ -77,18 +88,85 @@ def _goals_keeper(result, rows):
             rate = median(_rates(closed[64]))
             rows.append((f"keeper on {store}: pairs/s at 64 in flight", ">= 15 k", _k(rate),
                          _verdict(rate >= 15000, f"{1 - rate / 15000:.0%} short")))
+    if "two" in result:
+        rows.append(("two keepers on one PostgreSQL: pairs/s together, 64 in flight at each", "reported",
+                     _k(median(_rates(result["two"]["runs"]))), ""))
+
+
+def _goals_growth(result, rows):
     for store, found in result.get("growth", {}).items():
         for kind, least, goal in (("claims", 1.3, "<= 1.3 x"), ("partners", 1.1, "+-10 %")):
             series = found[kind]
             if len(series) > 1:
-                costs = [_pair_cost(one["runs"]) for one in series]
+                costs = [_pair_cost(store, one["runs"]) for one in series]
                 ratio = costs[-1] / costs[0]
-                rows.append((f"{store}: CPU a pair, {_k(series[-1]['size'])} {kind} against {_k(series[0]['size'])}", goal,
-                             f"{ratio:.2f} x", _verdict(ratio <= least, f"{ratio:.2f} x")))
+                rows.append((f"{store}: CPU a pair ({_pair_words(store)}), {_size(series[-1]['size'])} {kind} against "
+                             f"{_size(series[0]['size'])}", goal, f"{ratio:.2f} x",
+                             _verdict(ratio <= least, f"{ratio:.2f} x")))
 
 
-def _pair_cost(runs):
-    return _cpu(runs, ["keeper committer", "keeper checkpointer"])
+def _goals_memory(result, rows):
+    for name, found in result.get("memory", {}).items():
+        if name.startswith("tollgate"):
+            own = found["rss"] - found["shared"]
+            rows.append((f"{name}: gate worker's memory after {8 * result['connections']} connections, zones apart",
+                         "< 20 MB", f"{own:.1f} MB", _verdict(own < 20, f"{own - 20:.1f} MB over")))
+    for store, found in result.get("growth", {}).items():
+        for one in [one for one in found["partners"] if one["size"] == 10000]:
+            # The goal's 32 bytes are for each claim that lives, and these runs have made some.
+            goal = 128 + 32 * one["live"] / 1048576
+            rss = one["memory"]["rss"]
+            rows.append((f"keeper on {store}: memory with {_size(one['size'])} partners and {_size(one['live'])} live claims",
+                         f"< {goal:.0f} MB (128 MB + 32 B a claim)", f"{rss:.1f} MB",
+                         _verdict(rss < goal, f"{rss - goal:.1f} MB over")))
+        if len(found["claims"]) > 1:
+            few, many = found["claims"][0], found["claims"][-1]
+            each = (many["memory"]["rss"] - few["memory"]["rss"]) * 1048576 / (many["live"] - few["live"])
+            rows.append((f"keeper on {store}: memory a live claim, {_size(many['live'])} against {_size(few['live'])}",
+                         "<= 32 B", f"{each:.1f} B", _verdict(each <= 32, f"{each - 32:.1f} B over")))
+
+
+def _pair_cost(store, runs):
+    """What a pair costs where the cost can grow: on a server that is the server."""
+    names = ["keeper committer", "keeper checkpointer"]
+    return _cpu(runs, names + ["server"] if store == "postgres" else names)
+
+
+def _pair_words(store):
+    return "committer, checkpointer and server" if store == "postgres" else "committer and checkpointer"
+
+
+def _causes():
+    """causes.md: [(pattern of a goal's name, text)]. A heading of two hashes is a pattern; * stands for anything."""
+    parts = re.split(r"^## (.+)\n", CAUSES.read_text(), flags=re.M)[1:] if CAUSES.exists() else []
+    return [(pattern.strip(), " ".join(text.split())) for pattern, text in zip(parts[::2], parts[1::2])]
+
+
+def _page_causes(goals, out):
+    """Of goals missed in this run alone."""
+    missed = [row for row in goals if row[3].startswith("missed")]
+    if not missed:
+        return
+    causes, by_text = _causes(), {}
+    for row in missed:
+        text = next((text for pattern, text in causes if fnmatch.fnmatchcase(row[0], pattern) and text),
+                    "cause not written.")
+        by_text.setdefault(text, []).append(f"**{row[0]}** ({row[3]})")
+    out.append("### Why these are missed\n\nBy bench/causes.md, which is written by hand; the figures are those of this "
+               "page.\n\n" + "\n".join(f"- {'; '.join(names)}: {text}" for text, names in by_text.items()) + "\n")
+
+
+def _page_counts(result, out):
+    for name, count in result.get("compared", {}).items():
+        fits = not any(fault.startswith(f"{name}:") for fault in result["faults"])
+        out.append(f"{name}: {count} fresh keys, 2xx = claims stored = events settled = rows in the store: "
+                   f"{'yes' if fits else '**NO**'}.\n")
+    if "keeper" in result or "growth" in result:
+        fits = not any("alone on" in fault for fault in result["faults"])
+        out.append("Keepers alone: after each run pairs told = claims = verdicts = settled = half the events, and at each "
+                   f"end = rows in the store: {'yes' if fits else '**NO**'}.\n")
+    for fault in result["faults"]:
+        out.append(f"**Fault**: {fault}\n")
 
 
 def _page_head(result, out):
@@ -116,12 +194,7 @@ def _page_head(result, out):
         out.append(f"The generator against h2load, bare proxy before itself, all servers on one processor: {_k(a['ours'])}/s and {_k(a['h2load'])}/s, {a['off']:+.1%} "
                    "(within 5 %).\n" if abs(a["off"]) <= 0.05 else
                    f"**The generator does not agree with h2load**: {_k(a['ours'])}/s and {_k(a['h2load'])}/s, {a['off']:+.1%}.\n")
-    for name, count in result.get("compared", {}).items():
-        fits = not any(fault.startswith(name) for fault in result["faults"])
-        out.append(f"{name}: {count} fresh keys, 2xx = claims stored = events settled = rows in the store: "
-                   f"{'yes' if fits else '**NO**'}.\n")
-    for fault in result["faults"]:
-        out.append(f"**Fault**: {fault}\n")
+    _page_counts(result, out)
 
 
 def _page_crossing(result, out):
@@ -163,7 +236,12 @@ def _page_crossing(result, out):
     memory = [(f"{result['titles'][one]}, {name}", f"{mb:.1f} MB") for one, found in result["memory_mb"].items()
               for name, mb in found.items()]
     out.append("### Memory after the rounds (proportional set size)\n\n" + _table(["process", "PSS"], memory))
-    out.append("### Throughput and latency against load\n\n![throughput](throughput.svg)\n\n![latency](latency.svg)\n")
+    workers = [(result["titles"][one], *(f"{m[name]:.1f}" for name in ("rss", "anon", "file", "shared")))
+               for one, m in result["memory"].items()]
+    out.append("Of the workers, MB in memory (VmRSS and its parts; shared are the zones):\n\n" + _table(
+        ["worker", "all", "anonymous", "files (libraries, shared with all who use them)", "zones"], workers))
+    out.append("### Throughput and latency against load\n\nEach load once, for "
+               f"{result['sweep_seconds']} s.\n\n![throughput](throughput.svg)\n\n![latency](latency.svg)\n")
 
 
 def _page_keeper(result, out):
@@ -181,35 +259,64 @@ def _page_keeper(result, out):
                      *(f"{_cpu(runs, [n]):.1f}" for n in ("keeper committer", "keeper checkpointer", "keeper loop",
                                                             "sealer"))))
         out.append(f"## The keeper alone, {store}\n\nOne gate link; a pair is ADMIT and SETTLE with a 600-byte answer; "
-                   f"{result['keeper_rounds']} runs each.\n\n" + _table(
+                   f"{result['keeper_rounds']} runs of {result['keeper_seconds']} s each, the open loop's of 4 s at least.\n\n" + _table(
                        ["in flight", "pairs/s", "question p50 / p99 ms", "works a batch", "committer us a pair",
                         "checkpointer", "loop and links", "sealer"], rows))
 
 
+def _page_two(result, out):
+    runs = result["two"]["runs"]
+    out.append("### Two keepers on one PostgreSQL\n\nOne sealer, one database, a generator at each keeper, 64 in flight "
+               f"at each; {len(runs)} runs of {result['keeper_seconds']} s. No goal: the database decides.\n\n" + _table(
+                   ["", "pairs/s together", "of each", "question p50 / p99 ms, the slower", "server us a pair"],
+                   [("two keepers", _k(median(_rates(runs))),
+                     " and ".join(_k(median([run["each"][i] for run in runs])) for i in (0, 1)),
+                     f"{_mid(runs, 'p50_us') / 1000:.2f} / {_mid(runs, 'p99_us') / 1000:.2f}",
+                     f"{_mid(runs, 'server_us'):.1f}")]))
+
+
+def _pair_cell(store, runs):
+    return f"{_pair_cost(store, runs):.1f}" + (f" (server {_cpu(runs, ['server']):.1f})" if store == "postgres" else "")
+
+
+def _growth_row(store, one):
+    memory = one["memory"]
+    return (_size(one["size"]), _k(median(_rates(one["runs"]))), _pair_cell(store, one["runs"]),
+            f"{_mid(one['runs'], 'p99_us') / 1000:.2f}", f"{one['start_s']:.2f} s", _size(one["live"]),
+            f"{memory['rss']:.1f}", f"{memory['anon']:.1f}", f"{one['bytes'] / 1e6:.0f} MB")
+
+
 def _page_growth(result, out):
     for store, found in result["growth"].items():
-        out.append(f"## Growth, {store}\n\n64 in flight.\n")
+        out.append(f"## Growth, {store}\n\n64 in flight, {result['keeper_rounds']} runs of {result['keeper_seconds']} s. "
+                   "Claims are settled payments of the store's own commit path, 512 a batch, made by store_bench; then a "
+                   "keeper starts on them" + (", after VACUUM (ANALYZE) and CHECKPOINT" if store == "postgres" else "")
+                   + ". Memory is read after the runs, when so many claims live; so is the store's size on disk.\n")
         for kind in ("claims", "partners"):
-            out.append(_table([f"{kind} stored", "pairs/s", "committer and checkpointer us a pair", "question p99 ms",
-                               "start"],
-                              [(_k(one["size"]), _k(median(_rates(one["runs"]))), f"{_pair_cost(one['runs']):.1f}",
-                                f"{_mid(one['runs'], 'p99_us') / 1000:.2f}", f"{one['start_s']:.2f} s")
-                               for one in found[kind]]))
-        out.append("![cost against size](growth.svg)\n")
+            out.append(_table([f"{kind} stored", "pairs/s", f"{_pair_words(store)} us a pair", "question p99 ms", "start",
+                               "live claims", "keeper RSS MB", "of it anonymous", "store"],
+                              [_growth_row(store, one) for one in found[kind]]))
+        short = [one for one in found["claims"] if one["size"] < one["wanted"]]
+        for one in short:
+            out.append(f"{_size(one['wanted'])} claims were wanted; {one['filled_s']:.0f} s of filling made "
+                       f"{_size(one['size'])}.\n")
+    out.append("![cost against size](growth.svg)\n")
 
 
 def _page_where(result, out):
-    if not any(result["where"].values()):
-        return
-    out.append("## Where it goes\n\nperf samples by timer at full load; us a payment = share x the process's CPU a payment.\n")
-    for one, processes in result["where"].items():
-        for name, found in processes.items():
-            out.append(f"### {result['titles'][one]}: {name}, {found['us']:.1f} us a payment\n")
-            out.append(_table(["object", "share", "us"], [(f"`{row[1]}`", f"{row[0]:.1%}", f"{row[0] * found['us']:.1f}")
-                                                          for row in found["objects"]]))
+    out.append("## Where it goes\n\nperf samples by timer at full load; us a payment = share x the process's CPU a "
+               "payment. (callgrind cannot run the daemons: valgrind of Debian 12 knows neither seccomp nor Landlock, and "
+               "they do not start without their filter.)\n")
+    for one, found in result["where"].items():
+        for name, why in found["absent"].items():
+            out.append(f"{result['titles'][one]}, {name}: no table, {why}.\n")
+        for name, shares in found["processes"].items():
+            out.append(f"### {result['titles'][one]}: {name}, {shares['us']:.1f} us a payment\n")
+            out.append(_table(["object", "share", "us"], [(f"`{row[1]}`", f"{row[0]:.1%}", f"{row[0] * shares['us']:.1f}")
+                                                          for row in shares["objects"]]))
             out.append(_table(["thread", "object", "function", "share", "us"],
-                              [(row[1], row[2], f"`{row[3]}`", f"{row[0]:.1%}", f"{row[0] * found['us']:.1f}")
-                               for row in found["symbols"]]))
+                              [(row[1], row[2], f"`{row[3]}`", f"{row[0]:.1%}", f"{row[0] * shares['us']:.1f}")
+                               for row in shares["symbols"]]))
 
 
 def _charts(result, folder):
@@ -227,8 +334,8 @@ def _charts(result, folder):
                                     for suffix, which, dashed in ((", p50", "p50_us", False), (", p99", "p99_us", True))],
                                    y_log=True))
     if "growth" in result:
-        write("growth", svg.chart("CPU of committer and checkpointer a pair against size", "stored", "us a pair",
-                                  [(f"{store} {kind}", [(one["size"], _pair_cost(one["runs"])) for one in found[kind]],
+        write("growth", svg.chart("CPU a pair (committer, checkpointer, server) against size", "stored", "us a pair",
+                                  [(f"{store} {kind}", [(one["size"], _pair_cost(store, one["runs"])) for one in found[kind]],
                                     False) for store, found in result["growth"].items() for kind in ("claims", "partners")],
                                   x_log=True))
 
@@ -239,8 +346,11 @@ def write(result, folder):
     if "best" in result:
         _goals_crossing(result, goals)
     _goals_keeper(result, goals)
+    _goals_growth(result, goals)
+    _goals_memory(result, goals)
     out.append("## Goals\n\n" + _table(["what", "goal", "measured", ""], goals))
-    for part, page in (("best", _page_crossing), ("keeper", _page_keeper), ("growth", _page_growth), ("where", _page_where)):
+    _page_causes(goals, out)
+    for part, page in (("best", _page_crossing), ("keeper", _page_keeper), ("two", _page_two), ("growth", _page_growth), ("where", _page_where)):
         if part in result:
             page(result, out)
     _charts(result, folder)

@@ -1,9 +1,11 @@
 """Where a payment's processor time goes: perf samples of each process while it is under load.
 
 Promises: shares come from perf's samples by timer (cpu-clock), and are turned into microseconds by the
-processor time that the same process took in the measured rounds. Without perf, or without the right to
-use it, the answer is empty. Does not: see inside Debian's nginx, which carries no symbols for its own.
+processor time that the same process took in the measured rounds. Where perf is absent or may not look (an
+ordinary user at a process that gave up privileges), the answer says so. Does not: see inside Debian's nginx,
+which carries no symbols for its own.
 """
+import pathlib
 import re
 import shutil
 import subprocess
@@ -17,9 +19,15 @@ ROWS = 14
 
 
 def record(pid, path):
-    return subprocess.Popen(["perf", "record", "-q", "-F", "1999", "-e", "cpu-clock", "-p", str(pid), "-o", str(path),
-                             "--", "sleep", str(SECONDS)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                            stderr=subprocess.DEVNULL)
+    with open(f"{path}.said", "wb") as said:
+        return subprocess.Popen(["perf", "record", "-q", "-F", "1999", "-e", "cpu-clock", "-p", str(pid), "-o", str(path),
+                                 "--", "sleep", str(SECONDS)], stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+
+
+def why_none(path):
+    """What perf said, in one line."""
+    lines = pathlib.Path(f"{path}.said").read_text(errors="replace").split("\n")
+    return "perf: " + (" ".join(line.strip() for line in lines if line.strip())[:200] or "no samples")
 
 
 def table(path, fields):
@@ -35,9 +43,9 @@ def table(path, fields):
 
 
 def look(run, one, best):
-    """{process: {"us": cpu a payment, "objects": [...], "symbols": [...]}}"""
+    """{"processes": {process: {"us": cpu a payment, "objects": [...], "symbols": [...]}}, "absent": {process: why}}"""
     if not shutil.which("perf"):
-        return {}
+        return {"processes": {}, "absent": dict.fromkeys(one.processes, "perf is not here")}
     recorders = {}
 
     def begin():
@@ -49,12 +57,14 @@ def look(run, one, best):
     starter.start()
     run.load(one, "--closed", seconds=SECONDS + 1.5)
     starter.join()
-    found = {}
+    found, absent = {}, {}
     for name, process in recorders.items():
         process.wait()
         path = run.stage.dir / f"perf-{one.name}-{name}"
         taken = [sum(us for role, us in r["cpu_us"].items() if role.split(" ")[0] == name) for r in best[one.name]]
-        if path.exists() and table(path, "dso"):
-            found[name] = {"us": median(taken), "objects": table(path, "dso")[:8],
-                           "symbols": table(path, "comm,dso,sym")[:ROWS]}
-    return found
+        objects = table(path, "dso") if path.exists() else []
+        if objects:
+            found[name] = {"us": median(taken), "objects": objects[:8], "symbols": table(path, "comm,dso,sym")[:ROWS]}
+        else:
+            absent[name] = why_none(path)
+    return {"processes": found, "absent": absent}
