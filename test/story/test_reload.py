@@ -49,7 +49,7 @@ def rss_kb(pid):
     return 0
 
 
-def settle_down(check, seconds=15):
+def settle_down(check, seconds=60):
     end = time.monotonic() + seconds
     while not check():
         assert time.monotonic() < end
