@@ -133,12 +133,19 @@ def server(draw):
              "times": draw.randrange(1, 5) if kind == "session cut" else 1}]
 
 
+def heads(draw):
+    """Those who start others die: nginx's master, or the supervisor, whose operator then does what `up` tells him."""
+    name, program = draw.choice([("nginx's master", "nginx"), ("nginx's master", "nginx"), ("supervisor", "up")])
+    return [{"name": f"kill {name} at a moment", "kind": "kill" if program == "nginx" else "bury", "program": program,
+             "at_s": draw.uniform(0.02, 0.4)}]
+
+
 def pair_up(plan, draw):
     """The seed's faults fall on one gate or the other; some are for two alone; some callers ask both at once."""
     for fault in plan["faults"]:
         if fault["kind"] == "rule" and fault["program"] in ("keeper", "nginx"):
             fault["sides"], fault["nth"] = [draw.randrange(2)], (fault["nth"] + 1) // 2
-        elif fault["kind"] == "kill" and fault["program"] in ("keeper", "worker"):
+        elif fault["kind"] == "kill" and fault["program"] in ("keeper", "worker", "nginx"):
             fault["sides"] = [draw.randrange(2)]
         elif fault["kind"] == "clock":
             fault["sides"] = draw.choice([[0], [1], [0, 1]])
@@ -169,6 +176,8 @@ def schedule(seed, store="sqlite", pair=False):
         # Of their own draw, so that the rest of a seed is the same on both stores.
         more = Draw(f"fault bench {seed} postgres")
         faults += server(more) if more.random() < 0.5 else []
+    more = Draw(f"fault bench {seed} heads")
+    faults += heads(more) if more.random() < 0.15 else []
     plan = {
         "seed": seed,
         "callers": callers,

@@ -25,7 +25,8 @@ from lib.frames import Operator
 from control import Control, PROGRAMS
 
 TRIES = 6
-LEAVING_THREADS = 32
+LEAVING_AT_ONCE = 200
+BURY_TRIES = 3
 WAIT_S = 40
 # A worker that holds an outcome nobody waits for any more tries its link every 50 ms and tells it there.
 LINKED_S, STILL_S = 1.0, 0.2
@@ -99,6 +100,20 @@ class Gate(story.Instance):
 
     def strike(self, program):
         self.send_signal(program, signal.SIGKILL)
+
+    def bury(self):
+        """The supervisor is killed, and what it left serves on; it is stopped and started again as `up` says."""
+        self.strike("up")
+        for left in reversed(range(BURY_TRIES)):
+            self.process.wait()
+            down = [str(story.BUILD / "tollgate"), "down", str(self.dir)]
+            subprocess.run(down, check=True, timeout=WAIT_S, stdin=subprocess.DEVNULL, capture_output=True)
+            try:
+                Gate.up(self)
+                return
+            except AssertionError:  # the seed's other fault fell on a start: `up` says so and ends
+                if left == 0 or self.process.poll() is None:
+                    raise
 
     def close(self):
         self.control.clear()
@@ -311,6 +326,8 @@ class Street(Gate):
         if fault["kind"] == "stopped":  # alive, and silent
             return [(at_s, lambda: gates[0].send_signal("keeper", signal.SIGSTOP)),
                     (at_s + fault["for_s"], lambda: gates[0].send_signal("keeper", signal.SIGCONT))]
+        if fault["kind"] == "bury":
+            return [(at_s, gates[0].bury)]
         assert fault["kind"] == "leave", fault
         return []
 
@@ -359,7 +376,7 @@ class Street(Gate):
             pass
         try:
             with concurrent.futures.ThreadPoolExecutor(len(jobs)) as pool, \
-                    concurrent.futures.ThreadPoolExecutor(LEAVING_THREADS) as doors:
+                    concurrent.futures.ThreadPoolExecutor(LEAVING_AT_ONCE) as doors:
                 running = [pool.submit(job) for job in jobs] + [doors.submit(self.leave, *row) for row in leaving]
                 for one in running:
                     one.result()
