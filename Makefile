@@ -61,9 +61,10 @@ crash:
 	@sh tools/install-packages packages/run.txt packages/check.txt
 	@test -f build-gcc/build.ninja || meson setup build-gcc -Dtests=true >build-gcc.log 2>&1 || { cat build-gcc.log; exit 1; }
 	@rm -f build-gcc.log
-	@ninja -C build-gcc --quiet store_crash_test sealer_crash_test
+	@ninja -C build-gcc --quiet store_crash_test store_memory_test sealer_crash_test
 	@TOLLGATE_CRASH=$(or $(SEEDS),1-3) build-gcc/sealer_crash_test
 	@TOLLGATE_CRASH=$(or $(SEEDS),1-3) build-gcc/store_crash_test
+	@TOLLGATE_CRASH=$(or $(SEEDS),1-3) build-gcc/store_memory_test
 
 tls: build
 	@sh tools/install-packages packages/tls.txt

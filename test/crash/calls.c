@@ -9,6 +9,7 @@
  * makes it anew. Does not: know more of libc than the store, the sealer and SQLite call.
  */
 #include "disk_inside.h"
+#include "memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -65,7 +66,7 @@ static void record(const struct disk_op *op)
     }
     if (log->count == log->cap) {
         log->cap = log->cap == 0 ? 1024 : log->cap * 2;
-        log->ops = realloc(log->ops, log->cap * sizeof(*log->ops));
+        log->ops = memory_own_realloc(log->ops, log->cap * sizeof(*log->ops));
         if (log->ops == NULL) {
             abort();
         }

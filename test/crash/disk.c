@@ -5,6 +5,7 @@
  * Does not: know libc (calls.c) or who uses it; does not: survive without memory.
  */
 #include "disk_inside.h"
+#include "memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +33,7 @@ uint64_t disk_mix(uint64_t a, uint64_t b)
 
 struct disk_bytes *disk_bytes_new(const void *bytes, size_t len)
 {
-    struct disk_bytes *made = must(malloc(sizeof(*made) + len));
+    struct disk_bytes *made = must(memory_own_malloc(sizeof(*made) + len));
     made->users = 1;
     made->len = len;
     if (len > 0) {
@@ -76,7 +77,7 @@ static void own_blob(struct disk_blob *blob, size_t size)
     while (cap < size) {
         cap *= 2;
     }
-    struct disk_blob own = {must(malloc(cap)), blob->len, cap, must(malloc(sizeof(*own.users)))};
+    struct disk_blob own = {must(memory_own_malloc(cap)), blob->len, cap, must(memory_own_malloc(sizeof(*own.users)))};
     *own.users = 1;
     if (blob->len > 0) {
         memcpy(own.bytes, blob->bytes, blob->len);
@@ -133,7 +134,7 @@ static void set_name(struct disk_names *names, const char *name, uint32_t node)
     }
     if (i == names->cap) {
         names->cap = names->cap == 0 ? 16 : names->cap * 2;
-        names->names = must(realloc(names->names, names->cap * sizeof(*names->names)));
+        names->names = must(memory_own_realloc(names->names, names->cap * sizeof(*names->names)));
     }
     if (i == names->count) {
         (void)snprintf(names->names[i].name, DISK_NAME_BYTES, "%s", name);
@@ -176,9 +177,9 @@ static uint32_t add_node(struct disk *disk, bool folder)
 {
     if (disk->count == disk->cap) {
         disk->cap = disk->cap == 0 ? 64 : disk->cap * 2;
-        disk->nodes = must(realloc(disk->nodes, disk->cap * sizeof(*disk->nodes)));
+        disk->nodes = must(memory_own_realloc(disk->nodes, disk->cap * sizeof(*disk->nodes)));
     }
-    struct disk_node *node = must(calloc(1, sizeof(*node)));
+    struct disk_node *node = must(memory_own_calloc(1, sizeof(*node)));
     node->folder = folder;
     node->mode = folder ? 0700 : 0600;
     disk->nodes[disk->count] = node;
@@ -209,17 +210,17 @@ static void free_node(struct disk_node *node)
 
 struct disk *disk_new(void)
 {
-    struct disk *disk = must(calloc(1, sizeof(*disk)));
+    struct disk *disk = must(memory_own_calloc(1, sizeof(*disk)));
     disk->count = DISK_ROOT_NODE;
     disk->cap = 64;
-    disk->nodes = must(calloc(disk->cap, sizeof(*disk->nodes)));
+    disk->nodes = must(memory_own_calloc(disk->cap, sizeof(*disk->nodes)));
     (void)add_node(disk, true);
     return disk;
 }
 
 static struct disk_node *clone_node(const struct disk_node *from)
 {
-    struct disk_node *node = must(calloc(1, sizeof(*node)));
+    struct disk_node *node = must(memory_own_calloc(1, sizeof(*node)));
     node->folder = from->folder;
     node->scratch = from->scratch;
     node->mode = from->mode;
@@ -228,7 +229,7 @@ static struct disk_node *clone_node(const struct disk_node *from)
     copy_names(&node->seen_names, &from->seen_names);
     copy_names(&node->durable_names, &from->durable_names);
     if (from->unsynced_count > 0) {
-        node->unsynced = must(malloc(from->unsynced_count * sizeof(*node->unsynced)));
+        node->unsynced = must(memory_own_malloc(from->unsynced_count * sizeof(*node->unsynced)));
         memcpy(node->unsynced, from->unsynced, from->unsynced_count * sizeof(*node->unsynced));
         node->unsynced_count = node->unsynced_cap = from->unsynced_count;
         for (size_t i = 0; i < node->unsynced_count; i++) {
@@ -240,10 +241,10 @@ static struct disk_node *clone_node(const struct disk_node *from)
 
 struct disk *disk_clone(const struct disk *disk)
 {
-    struct disk *copy = must(calloc(1, sizeof(*copy)));
+    struct disk *copy = must(memory_own_calloc(1, sizeof(*copy)));
     copy->count = copy->cap = disk->count;
     copy->serial = disk->serial;
-    copy->nodes = must(calloc(copy->cap, sizeof(*copy->nodes)));
+    copy->nodes = must(memory_own_calloc(copy->cap, sizeof(*copy->nodes)));
     for (uint32_t i = DISK_ROOT_NODE; i < disk->count; i++) {
         copy->nodes[i] = disk->nodes[i] == NULL ? NULL : clone_node(disk->nodes[i]);
     }
@@ -268,7 +269,7 @@ static struct disk_unsynced *add_unsynced(struct disk_node *node, uint64_t seria
 {
     if (node->unsynced_count == node->unsynced_cap) {
         node->unsynced_cap = node->unsynced_cap == 0 ? 16 : node->unsynced_cap * 2;
-        node->unsynced = must(realloc(node->unsynced, node->unsynced_cap * sizeof(*node->unsynced)));
+        node->unsynced = must(memory_own_realloc(node->unsynced, node->unsynced_cap * sizeof(*node->unsynced)));
     }
     struct disk_unsynced *one = &node->unsynced[node->unsynced_count++];
     memset(one, 0, sizeof(*one));
@@ -505,7 +506,7 @@ void disk_cut(struct disk *disk, const struct disk_cut *cut)
             cut_node(disk->nodes[i], cut, first, last, torn);
         }
     }
-    bool *reached = must(calloc(disk->count, sizeof(*reached)));
+    bool *reached = must(memory_own_calloc(disk->count, sizeof(*reached)));
     mark_reached(disk, DISK_ROOT_NODE, reached);
     for (uint32_t i = DISK_ROOT_NODE; i < disk->count; i++) {
         if (!reached[i]) {

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "lives.h"
+#include "memory.h"
 
 struct lives_numbers *lives_numbers;
 
@@ -141,7 +142,9 @@ static bool begin(struct lives_life *life, const struct disk *disk, const struct
     step->mixed = wanted->mixed;
     step->begin = 0;
     lives_numbers->starts++;
+    memory_inside(true);
     enum tg_err err = world_open(&world);
+    memory_inside(false);
     step->end = life->log.count;
     if (err != TG_OK && fault != NULL && fault->happened) {
         lives_numbers->refusals++;
@@ -190,7 +193,9 @@ static bool go(struct lives_life *life, const struct lives_fault *fault, bool *r
     step->mixed = kind == WORLD_ROTATE;
     step->own = own;
     step->first = before;
+    memory_inside(true);
     enum tg_err err = world_do(&world, kind);
+    memory_inside(false);
     step->end = life->log.count;
     if (err == TG_OK) {
         step->held = look_behind(life, fault);
@@ -235,7 +240,9 @@ bool lives_run(struct lives_life *life, struct disk *disk, const struct lives_wa
         struct world_moment *last = life->steps[life->count - 1].held;
         struct lives_step *step = add_step(life, "end");
         step->first = step->second = last;
+        memory_inside(true);
         tg_store_close(world.kit.store);
+        memory_inside(false);
         step->end = life->log.count;
     }
     disk_mount(NULL, NULL, NULL, NULL); /* a broken store is left as a process that ends leaves it */
