@@ -110,12 +110,20 @@ static void check_sealer(struct tg_doctor *doctor, const json_t *sealer)
     }
 }
 
-/* Claims and counters cross the network: who sits in between could read them and, unless the server is verified, be it. */
+/*
+ * Claims and counters cross the network: who sits in between could read them and, unless the server is verified, be it.
+ * Within this machine that is every user: the port of a server that is down is anybody's, and libpq tells who listens
+ * there the password when it is asked in the right way.
+ */
 static void check_way(struct tg_doctor *doctor, const char *way)
 {
     bool open = way != NULL && strncmp(way, "TCP, ", 5) == 0;
 
-    if (open && strcmp(way, "TCP, TLS, server verified") != 0) {
+    if (way != NULL && strcmp(way, "TCP within this machine") == 0) {
+        tg_doctor_find(doctor, TG_FINDING_WARNING,
+                       "write host=/run/postgresql into store/connection, or sslmode=verify-full sslrootcert=FILE",
+                       "the database is reached by %s: while it is down any user could take its place", way);
+    } else if (open && strcmp(way, "TCP, TLS, server verified") != 0) {
         tg_doctor_find(doctor, TG_FINDING_WARNING, "write sslmode=verify-full sslrootcert=FILE into store/connection",
                        "the database is reached by %s", way);
     } else if (doctor->instance.postgres && way != NULL) {

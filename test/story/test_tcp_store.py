@@ -64,6 +64,22 @@ def test_a_server_that_is_not_verified_is_a_warning(far):
         far.up()
 
 
+def test_a_port_of_this_machine_is_a_warning(far):
+    """Who listens there while the server is down is the server, and may ask for the password."""
+    path = far.dir / "store/connection"
+    text = path.read_text()
+    far.down()
+    path.write_text(postgres.shared_tcp().tcp(database=postgres.shared_tcp().create()))
+    try:
+        far.up()
+        found = [row for row in findings(far) if row["level"] == "warning" and "TCP within this machine" in row["what"]]
+        assert len(found) == 1 and "/run/postgresql" in found[0]["remedy"], found
+    finally:
+        far.down()
+        path.write_text(text)
+        far.up()
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to give a file to another user")
 def test_a_certificate_that_the_keeper_may_not_read_is_said(far, tmp_path):
     path, authority = far.dir / "store/connection", far.dir / "store.ca.pem"
