@@ -119,7 +119,10 @@ static void check_way(struct tg_doctor *doctor, const char *way)
 {
     bool open = way != NULL && strncmp(way, "TCP, ", 5) == 0;
 
-    if (way != NULL && strcmp(way, "TCP within this machine") == 0) {
+    if (way != NULL && strcmp(way, "a socket where anybody may make one") == 0) {
+        tg_doctor_find(doctor, TG_FINDING_WARNING, "write requirepeer=postgres into store/connection",
+                       "the database is reached by %s: while it is down any user could take its place", way);
+    } else if (way != NULL && strcmp(way, "TCP within this machine") == 0) {
         tg_doctor_find(doctor, TG_FINDING_WARNING,
                        "write host=/run/postgresql into store/connection, or sslmode=verify-full sslrootcert=FILE",
                        "the database is reached by %s: while it is down any user could take its place", way);

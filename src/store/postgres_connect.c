@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "store/postgres_link.h"
@@ -210,13 +211,23 @@ static void read_option(PGconn *conn, const char *name, char *ret, size_t ret_si
     PQconninfoFree(options);
 }
 
+/* Where everybody may make files anybody may make the socket of a server that is down: libpq then asks who listens. */
+static bool is_everybodys(PGconn *conn, const char *folder)
+{
+    struct stat status;
+    char peer[8];
+    read_option(conn, "requirepeer", peer, sizeof(peer));
+    return peer[0] == '\0' && (folder[0] == '@' || (stat(folder, &status) == 0 && (status.st_mode & S_IWOTH) != 0));
+}
+
 const char *tg_pg_way(PGconn *conn)
 {
     const char *host = PQhost(conn);
     const char *address = PQhostaddr(conn);
     char mode[16];
     if (host == NULL || host[0] == '\0' || host[0] == '/' || host[0] == '@')
-        return "a socket of this machine";
+        return host != NULL && host[0] != '\0' && is_everybodys(conn, host) ? "a socket where anybody may make one"
+                                                                           : "a socket of this machine";
     if (PQsslInUse(conn)) {
         read_option(conn, "sslmode", mode, sizeof(mode));
         return strcmp(mode, "verify-full") == 0 ? "TCP, TLS, server verified"

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "store/postgres.h"
@@ -190,6 +191,32 @@ static void test_a_network_that_goes_is_noticed(void **state)
     tg_pg_close(&link);
 }
 
+/* As in /tmp, where a server that was not packaged makes its socket. */
+static void test_a_socket_where_anybody_may_make_one(void **state)
+{
+    struct kit *kit = *state;
+    kit_need_server(kit);
+    struct tg_pg_link link;
+    char folder[64] = "/tmp/tollgate-socket-XXXXXX", connection[1200], name[96], there[512];
+    const char *host = strstr(kit->connection, "host="), *port = strstr(kit->connection, "port=");
+    assert_true(host != NULL && port != NULL && mkdtemp(folder) != NULL);
+    (void)snprintf(name, sizeof(name), "%s/.s.PGSQL.%.*s", folder, (int)strspn(port + 5, "0123456789"), port + 5);
+    (void)snprintf(there, sizeof(there), "%.*s/%s", (int)strcspn(host + 5, " "), host + 5, name + strlen(folder) + 1);
+    assert_int_equal(symlink(there, name), 0);
+    (void)snprintf(connection, sizeof(connection), "%s host=%s", kit->connection, folder);
+    assert_int_equal(tg_pg_connect(connection, &link, NULL, NULL), TG_OK);
+    assert_string_equal(tg_pg_way(link.conn), "a socket of this machine");
+    tg_pg_close(&link);
+    assert_int_equal(chmod(folder, 01777), 0);
+    assert_int_equal(tg_pg_connect(connection, &link, NULL, NULL), TG_OK);
+    assert_string_equal(tg_pg_way(link.conn), "a socket where anybody may make one");
+    tg_pg_close(&link);
+    (void)snprintf(connection, sizeof(connection), "%s host=%s requirepeer=nobody-at-all", kit->connection, folder);
+    assert_int_equal(tg_pg_connect(connection, &link, NULL, NULL), TG_ERR_DOWN);
+    assert_int_equal(unlink(name), 0);
+    assert_int_equal(rmdir(folder), 0);
+}
+
 static void test_ways(void **state)
 {
     struct kit *kit = *state;
@@ -210,6 +237,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_server_that_becomes_unsafe, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(test_a_silent_host_is_passed_over, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(test_a_network_that_goes_is_noticed, kit_setup, kit_teardown),
+        cmocka_unit_test_setup_teardown(test_a_socket_where_anybody_may_make_one, kit_setup, kit_teardown),
         cmocka_unit_test_setup_teardown(test_ways, kit_setup, kit_teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
