@@ -63,7 +63,7 @@ def _goals_crossing(result, rows):
                      f"{gate:.1f} us", _verdict(gate <= 25, f"{gate - 25:.1f} us over")))
         many = result["many"]
         gate = _cpu(many[name], ["worker"]) - _cpu(many["bare"], ["worker"])
-        rows.append((f"the same with {8 * result['connections']} connections, the worker never idle", "<= 25 us",
+        rows.append((f"{name}: the same with {8 * result['connections']} connections, the worker never idle", "<= 25 us",
                      f"{gate:.1f} us", _verdict(gate <= 25, f"{gate - 25:.1f} us over")))
         if half[name] and half["bare"]:
             for which, goal in (("p50_us", 4 * p50 + 300), ("p99_us", 4 * p99 + 2500)):
@@ -106,11 +106,12 @@ def _goals_growth(result, rows):
 
 
 def _goals_memory(result, rows):
-    for name, found in result.get("memory", {}).items():
-        if name.startswith("tollgate"):
-            own = found["rss"] - found["shared"]
-            rows.append((f"{name}: gate worker's memory after {8 * result['connections']} connections, zones apart",
-                         "< 20 MB", f"{own:.1f} MB", _verdict(own < 20, f"{own - 20:.1f} MB over")))
+    for connections, workers in result.get("memory", {}).items():
+        for name, found in workers.items():
+            if name.startswith("tollgate"):
+                own = found["rss"] - found["shared"]
+                rows.append((f"{name}: gate worker's memory after {connections} connections, zones apart", "< 20 MB",
+                             f"{own:.1f} MB", _verdict(own < 20, f"{own - 20:.1f} MB over")))
     for store, found in result.get("growth", {}).items():
         for one in [one for one in found["partners"] if one["size"] == 10000]:
             # The goal's 32 bytes are for each claim that lives, and these runs have made some.
@@ -236,8 +237,9 @@ def _page_crossing(result, out):
     memory = [(f"{result['titles'][one]}, {name}", f"{mb:.1f} MB") for one, found in result["memory_mb"].items()
               for name, mb in found.items()]
     out.append("### Memory after the rounds (proportional set size)\n\n" + _table(["process", "PSS"], memory))
-    workers = [(result["titles"][one], *(f"{m[name]:.1f}" for name in ("rss", "anon", "file", "shared")))
-               for one, m in result["memory"].items()]
+    workers = [(f"{result['titles'][one]}, {connections} connections",
+                *(f"{m[name]:.1f}" for name in ("rss", "anon", "file", "shared")))
+               for connections, found in result["memory"].items() for one, m in found.items()]
     out.append("Of the workers, MB in memory (VmRSS and its parts; shared are the zones):\n\n" + _table(
         ["worker", "all", "anonymous", "files (libraries, shared with all who use them)", "zones"], workers))
     out.append("### Throughput and latency against load\n\nEach load once, for "

@@ -189,11 +189,13 @@ class Run:
             result["agreement"] = self.agreement(everyone[0])
             result["best"] = self.best(everyone)
             result["half_rate"], result["half"] = self.half(everyone, result["best"])
+            workers = {one.name: one.processes["worker"] for one in (everyone[0], *own)}
+            result["memory"] = {CONNECTIONS: {name: measure.memory(pid) for name, pid in workers.items()}}
             result["many"] = self.many([everyone[0], *own])
             result["h2"] = self.h2([everyone[0], *own])
             result["sweep"] = self.sweep(everyone, result["best"])
             result["memory_mb"] = {one.name: {name: memory_mb(pid) for name, pid in one.processes.items()} for one in own}
-            result["memory"] = {one.name: measure.memory(one.processes["worker"]) for one in (everyone[0], *own)}
+            result["memory"][8 * CONNECTIONS] = {name: measure.memory(pid) for name, pid in workers.items()}
             result["where"] = {one.name: where.look(self, one, result["best"]) for one in own}
             for one in own:
                 one.instance.down()

@@ -19,6 +19,7 @@ ROWS = 14
 
 
 def record(pid, path):
+    path.unlink(missing_ok=True)
     with open(f"{path}.said", "wb") as said:
         return subprocess.Popen(["perf", "record", "-q", "-F", "1999", "-e", "cpu-clock", "-p", str(pid), "-o", str(path),
                                  "--", "sleep", str(SECONDS)], stdin=subprocess.DEVNULL, stdout=said, stderr=said)
