@@ -411,6 +411,16 @@ static enum tg_err connection_make(const struct init_wish *wish)
     return err;
 }
 
+/* Said before anything is made. */
+static enum tg_err connection_check(const struct init_wish *wish)
+{
+    char line[INIT_CONNECTION_BYTES_MAX];
+    enum tg_err err = wish->instance.postgres ? tg_file_read_line(wish->connection, line, sizeof(line)) : TG_OK;
+
+    tg_wipe(line, sizeof(line));
+    return err;
+}
+
 static enum tg_err setup_make(const struct init_wish *wish)
 {
     struct init_secrets secrets;
@@ -469,6 +479,9 @@ static enum tg_err instance_make(struct init_wish *wish)
         err = profile_check(wish, wish->profile_file == NULL ? path : wish->profile_file);
     }
     if (err == TG_OK) {
+        err = connection_check(wish);
+    }
+    if (err == TG_OK) {
         err = tg_account_make(instance);
     }
     if (err == TG_OK) {
@@ -498,23 +511,16 @@ static enum tg_err instance_make(struct init_wish *wish)
     return err == TG_OK ? instance_json_make(instance) : err;
 }
 
-/* What a client on this machine calls: a wildcard is no address, and not a name of the certificate. */
-static void url_say(const struct tg_instance *instance)
-{
-    bool any = strncmp(instance->listen, "0.0.0.0:", 8) == 0 || strncmp(instance->listen, "[::]:", 5) == 0;
-
-    (void)printf("https://%s%s", any ? "localhost" : "", any ? strrchr(instance->listen, ':') : instance->listen);
-}
-
 static void next_say(const struct tg_instance *instance)
 {
+    char url[TG_INSTANCE_URL_BYTES_MAX];
+
+    (void)tg_instance_url(instance, url);
     if (instance->joins[0] != '\0') {
         (void)printf("  start   tollgate up %s --detach\n"
                      "  check   tollgate doctor %s\n"
-                     "  Clients call ",
-                     instance->dir, instance->dir);
-        url_say(instance);
-        (void)printf(" and trust %s/client/ca.pem, as before\n", instance->dir);
+                     "  Clients call %s and trust %s/client/ca.pem, as before\n",
+                     instance->dir, instance->dir, url, instance->dir);
         return;
     }
     if (!instance->sandbox) {
@@ -525,20 +531,15 @@ static void next_say(const struct tg_instance *instance)
                      "    tollgate key create --partner NAME --operations A,B --out FILE\n"
                      "    tollgate route set generic --credential-file FILE\n"
                      "    tollgate doctor\n\n"
-                     "  Clients call ",
-                     instance->dir);
-        url_say(instance);
-        (void)printf(" and trust %s/client/ca.pem\n", instance->dir);
+                     "  Clients call %s and trust %s/client/ca.pem\n",
+                     instance->dir, url, instance->dir);
         return;
     }
     (void)printf("  start   tollgate up %s\n"
                  "  check   tollgate doctor %s\n"
-                 "  pay     tollgate pay --url ",
-                 instance->dir, instance->dir);
-    url_say(instance);
-    (void)printf(" --key-file %s/client/tour.key --ca %s/client/ca.pem \\\n"
+                 "  pay     tollgate pay --url %s --key-file %s/client/tour.key --ca %s/client/ca.pem \\\n"
                  "            --idempotency-key my-first-payment --amount 1050 --currency EUR --payee shop-1\n",
-                 instance->dir, instance->dir);
+                 instance->dir, instance->dir, url, instance->dir, instance->dir);
 }
 
 static void init_say(const struct tg_instance *instance)
@@ -564,23 +565,29 @@ int tg_command_init(struct tg_arguments *arguments)
 {
     struct init_wish wish = {0};
     char path[TG_PATH_BYTES_MAX];
+    sigset_t before;
+    enum tg_err err;
 
     if (wish_read(arguments, &wish) != TG_OK) {
         return TG_EXIT_USAGE;
     }
-    if (tg_file_exists(tg_instance_path(&wish.instance, "tollgate.json", path)) ||
-        tg_file_exists(tg_instance_path(&wish.instance, "keys", path))) {
-        tg_complain("%s already holds an instance or a part of one: it is never overwritten. Take another folder, or "
-                    "move this one away",
+    if (tg_instance_part(&wish.instance)) {
+        return TG_EXIT_REFUSED;
+    }
+    if (tg_file_exists(tg_instance_path(&wish.instance, "tollgate.json", path))) {
+        tg_complain("%s already holds an instance: it is never overwritten. Take another folder, or move this one away",
                     wish.instance.dir);
         return TG_EXIT_REFUSED;
     }
-    if (instance_make(&wish) != TG_OK) {
-        if (tg_file_exists(wish.instance.dir)) {
-            tg_complain("init did not end: %s is not an instance. Remove it before trying again", wish.instance.dir);
-        }
-        return TG_EXIT_REFUSED;
+    /* Its daemons must not outlive it: they hold keys, and the database. */
+    tg_program_ends_hold(&before);
+    err = instance_make(&wish);
+    if (err == TG_OK) {
+        init_say(&wish.instance);
+    } else if (tg_file_exists(wish.instance.dir)) {
+        tg_complain("init did not end: %s is not an instance. Remove it before trying again", wish.instance.dir);
     }
-    init_say(&wish.instance);
-    return TG_EXIT_OK;
+    (void)fflush(NULL);
+    tg_program_ends_release(&before);
+    return err == TG_OK ? TG_EXIT_OK : TG_EXIT_REFUSED;
 }

@@ -221,6 +221,29 @@ enum tg_err tg_instance_read(struct tg_span text, struct tg_instance *ret, char 
     return TG_OK;
 }
 
+bool tg_instance_part(const struct tg_instance *instance)
+{
+    char path[TG_PATH_BYTES_MAX];
+    bool part = !tg_file_exists(tg_instance_path(instance, "tollgate.json", path)) &&
+                tg_file_exists(tg_instance_path(instance, "keys", path));
+
+    if (part) {
+        tg_complain("%s holds a part of an instance, without tollgate.json. After an `init` that did not end: remove "
+                    "the folder, then init again. If it has served: put its tollgate.json back from the backup",
+                    instance->dir);
+    }
+    return part;
+}
+
+const char *tg_instance_url(const struct tg_instance *instance, char ret[TG_INSTANCE_URL_BYTES_MAX])
+{
+    bool any = strncmp(instance->listen, "0.0.0.0:", 8) == 0 || strncmp(instance->listen, "[::]:", 5) == 0;
+
+    (void)snprintf(ret, TG_INSTANCE_URL_BYTES_MAX, "https://%s%s", any ? "localhost" : "",
+                   any ? strrchr(instance->listen, ':') : instance->listen);
+    return ret;
+}
+
 enum tg_err tg_instance_open(const struct tg_arguments *arguments, const char *word, struct tg_instance *ret)
 {
     static char text[INSTANCE_FILE_BYTES_MAX];
@@ -233,6 +256,9 @@ enum tg_err tg_instance_open(const struct tg_arguments *arguments, const char *w
         return err;
     }
     err = tg_file_read(tg_instance_path(ret, "tollgate.json", path), false, &buf);
+    if (err == TG_ERR_ABSENT && tg_instance_part(ret)) {
+        return err;
+    }
     if (err == TG_ERR_ABSENT) {
         tg_complain("%s holds no instance. Make one with: tollgate init %s", ret->dir, ret->dir);
         return err;

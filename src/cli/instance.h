@@ -45,12 +45,19 @@ TG_MUST_CHECK enum tg_err tg_instance_find(const struct tg_arguments *arguments,
 TG_MUST_CHECK enum tg_err tg_instance_open(const struct tg_arguments *arguments, const char *word,
                                            struct tg_instance *ret);
 
+/* True, and said, when the folder has keys and no tollgate.json: an init that did not end, or one that lost it. */
+bool tg_instance_part(const struct tg_instance *instance);
+
 /* tollgate.json as text, and back. TG_ERR_INPUT: why says what is wrong. */
 TG_MUST_CHECK enum tg_err tg_instance_write(const struct tg_instance *instance, struct tg_buf *out);
 TG_MUST_CHECK enum tg_err tg_instance_read(struct tg_span text, struct tg_instance *ret, char *why, size_t why_size);
 
 /* DIR/name. An instance's path is short enough for every name used here. */
 const char *tg_instance_path(const struct tg_instance *instance, const char *name, char ret[TG_PATH_BYTES_MAX]);
+
+/* What a client on this machine calls. A wildcard is no address, and no name of the certificate: localhost is. */
+#define TG_INSTANCE_URL_BYTES_MAX (TG_ADDRESS_CHARS_MAX + 24) /* "https://localhost" before the port */
+const char *tg_instance_url(const struct tg_instance *instance, char ret[TG_INSTANCE_URL_BYTES_MAX]);
 
 /* "127.0.0.1:8443" or "[::1]:8443": host without brackets, port 1..65535. */
 TG_MUST_CHECK enum tg_err tg_address_parse(const char *text, char host[TG_ADDRESS_CHARS_MAX], uint16_t *port);

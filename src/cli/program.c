@@ -272,6 +272,42 @@ int tg_program_run(const struct tg_program_line *line, struct tg_buf *output)
     return WEXITSTATUS(status);
 }
 
+static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+#define ENDS_COUNT (sizeof(ends) / sizeof(ends[0]))
+
+void tg_program_ends_hold(sigset_t *ret_before)
+{
+    sigset_t held;
+
+    (void)sigemptyset(&held);
+    for (size_t i = 0; i < ENDS_COUNT; i++) {
+        struct sigaction action;
+
+        /* Held, even an ignored one would count as come. */
+        if (sigaction(ends[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN) {
+            (void)sigaddset(&held, ends[i]);
+        }
+    }
+    (void)sigprocmask(SIG_BLOCK, &held, ret_before);
+}
+
+bool tg_program_ends_told(void)
+{
+    sigset_t come;
+    bool told = false;
+
+    (void)sigpending(&come);
+    for (size_t i = 0; i < ENDS_COUNT; i++) {
+        told = told || sigismember(&come, ends[i]) == 1;
+    }
+    return told;
+}
+
+void tg_program_ends_release(const sigset_t *before)
+{
+    (void)sigprocmask(SIG_SETMASK, before, NULL);
+}
+
 int64_t tg_monotonic_ms(void)
 {
     struct timespec now;

@@ -11,6 +11,7 @@
 
 #include "cli/file.h"
 
+#include <signal.h>
 #include <sys/types.h>
 
 #define TG_PROGRAM_WORDS_MAX 40
@@ -45,6 +46,14 @@ int tg_program_run(const struct tg_program_line *line, struct tg_buf *output);
 
 /* Waits up to wait_ms for a child of ours to end; false when it is still there. */
 bool tg_program_wait(pid_t pid, int wait_ms, int *status);
+
+/*
+ * From hold to release the signals that would end us wait, so that what we started can be stopped first; told says
+ * whether one has come. One that is ignored (nohup) stays ignored. Released, it ends us as it would have.
+ */
+void tg_program_ends_hold(sigset_t *ret_before);
+bool tg_program_ends_told(void);
+void tg_program_ends_release(const sigset_t *before);
 
 /* Milliseconds of the monotonic clock. */
 int64_t tg_monotonic_ms(void);

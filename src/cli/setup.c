@@ -5,6 +5,7 @@
 
 #include "cli/apikey.h"
 #include "cli/command.h"
+#include "cli/last_words.h"
 #include "cli/service.h"
 
 #include <signal.h>
@@ -106,9 +107,10 @@ static pid_t daemon_start(const struct tg_instance *instance, enum tg_service se
         return -1;
     }
     pid = tg_program_start(&line.program, tg_instance_path(instance, "log/up.log", path), NULL);
-    while (pid > 0 && !tg_service_ready(instance, service)) {
+    while (pid > 0 && !tg_program_ends_told() && !tg_service_ready(instance, service)) {
         if (tg_program_wait(pid, 20, &status)) {
             tg_complain("the %s ended at once: see %s/log", tg_service_name(service), instance->dir);
+            tg_last_words_say(instance, service, pid);
             return -1;
         }
         if (tg_monotonic_ms() > end_ms) {
@@ -127,7 +129,7 @@ static bool sealer_fits(const struct tg_instance *instance)
     bool up = false;
     bool foreign = false;
 
-    while (!up && !foreign && tg_monotonic_ms() < end_ms) {
+    while (!up && !foreign && !tg_program_ends_told() && tg_monotonic_ms() < end_ms) {
         struct tg_admin admin;
         json_t *result = NULL;
         char why[200];
@@ -145,7 +147,7 @@ static bool sealer_fits(const struct tg_instance *instance)
     if (foreign) {
         tg_complain("the database belongs to another instance: to put a second gate on it, "
                     "`tollgate init DIR --join THAT`; else name an empty database");
-    } else if (!up) {
+    } else if (!up && !tg_program_ends_told()) {
         tg_complain("the keeper has no sealer: see %s/log", instance->dir);
     }
     return up;
@@ -174,6 +176,10 @@ enum tg_err tg_setup_instance(const struct tg_instance *instance, const char *re
     pid_t keeper = sealer >= 0 ? daemon_start(instance, TG_SERVICE_KEEPER) : -1;
     enum tg_err err = keeper > 0 && (!own || sealer_fits(instance)) ? TG_OK : TG_ERR_DOWN;
 
+    if (tg_program_ends_told()) {
+        tg_complain("told to stop");
+        err = TG_ERR_DOWN;
+    }
     if (err == TG_OK) {
         err = setup_all(instance, read_operations, routes, route_count);
     }

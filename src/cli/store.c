@@ -7,13 +7,16 @@
 #include "cli/command.h"
 #include "cli/instance.h"
 #include "cli/program.h"
+#include "cli/service.h"
 #include "crypto/crypto.h"
 
+#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #define CONNECTION_BYTES_MAX 2048 /* as the keeper takes it (keeper/connection.h) */
-#define STORE_WAIT_MS 86400000    /* a day: some hundred million claims */
+#define STORE_TICK_MS 100
 
 const struct tg_option tg_options_store_move[] = {
     TG_OPTION_HELP,
@@ -24,7 +27,7 @@ const struct tg_option tg_options_store_move[] = {
 const struct tg_option tg_options_store_migrate[] = {TG_OPTION_HELP, TG_OPTION_INSTANCE, TG_OPTION_END};
 
 /* The keeper's user reads its own copy, which is where `up` will look for it. */
-static enum tg_err connection_place(const struct tg_instance *instance, const char *from)
+static enum tg_err connection_place(const struct tg_instance *instance, const char *from, bool *ret_new)
 {
     char line[CONNECTION_BYTES_MAX];
     char old[CONNECTION_BYTES_MAX];
@@ -32,6 +35,7 @@ static enum tg_err connection_place(const struct tg_instance *instance, const ch
     struct tg_owner owner;
     enum tg_err err = tg_user_find(instance->keeper_user, &owner);
 
+    *ret_new = false;
     (void)tg_instance_path(instance, "store/connection", path);
     if (err == TG_OK) {
         err = tg_file_read_line(from, line, sizeof(line));
@@ -45,6 +49,7 @@ static enum tg_err connection_place(const struct tg_instance *instance, const ch
         tg_wipe(old, sizeof(old));
     } else if (err == TG_OK) {
         err = tg_file_new(path, 0600, owner, tg_span_string(line));
+        *ret_new = err == TG_OK;
     }
     tg_wipe(line, sizeof(line));
     return err;
@@ -55,6 +60,7 @@ static int run(const struct tg_instance *instance, const char *command, bool fol
     static struct tg_program_line line;
     char store[TG_PATH_BYTES_MAX];
     char connection[TG_PATH_BYTES_MAX];
+    sigset_t before;
     int status = 0;
     pid_t pid;
 
@@ -68,8 +74,15 @@ static int run(const struct tg_instance *instance, const char *command, bool fol
     if (server) {
         tg_program_pair(&line, "--connection-file", tg_instance_path(instance, "store/connection", connection));
     }
+    tg_program_ends_hold(&before);
     pid = tg_program_start(&line, NULL, instance->separated ? instance->keeper_user : NULL);
-    if (pid < 0 || !tg_program_wait(pid, STORE_WAIT_MS, &status)) {
+    while (pid > 0 && !tg_program_wait(pid, STORE_TICK_MS, &status)) {
+        if (tg_program_ends_told()) {
+            (void)kill(pid, SIGTERM); /* it is in a process group of its own: Ctrl-C does not reach it */
+        }
+    }
+    tg_program_ends_release(&before);
+    if (pid < 0) {
         return TG_EXIT_REFUSED;
     }
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? TG_EXIT_OK : TG_EXIT_REFUSED;
@@ -79,6 +92,9 @@ static int move(struct tg_arguments *arguments, const char *command)
 {
     const char *to = tg_arguments_text(arguments, "to");
     struct tg_instance instance;
+    char path[TG_PATH_BYTES_MAX];
+    bool new_connection;
+    int status;
 
     if (tg_instance_open(arguments, tg_arguments_word(arguments, 0), &instance) != TG_OK) {
         return TG_EXIT_USAGE;
@@ -87,10 +103,19 @@ static int move(struct tg_arguments *arguments, const char *command)
         tg_complain("--to postgres:FILE says where to");
         return TG_EXIT_USAGE;
     }
-    if (connection_place(&instance, to + 9) != TG_OK) {
+    if (tg_service_pid(&instance, TG_SERVICE_KEEPER) != 0) {
+        tg_complain("%s is up: `tollgate down %s` first", instance.dir, instance.dir);
         return TG_EXIT_REFUSED;
     }
-    return run(&instance, command, true, true);
+    if (connection_place(&instance, to + 9, &new_connection) != TG_OK) {
+        return TG_EXIT_REFUSED;
+    }
+    status = run(&instance, command, true, true);
+    if (status != TG_EXIT_OK && new_connection) {
+        /* A wrong one must not stand in the way of the next try. */
+        (void)unlink(tg_instance_path(&instance, "store/connection", path));
+    }
+    return status;
 }
 
 int tg_command_store_copy(struct tg_arguments *arguments)

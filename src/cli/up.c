@@ -9,6 +9,7 @@
  */
 #include "cli/admin.h"
 #include "cli/command.h"
+#include "cli/last_words.h"
 #include "cli/service.h"
 #include "daemon/daemon.h"
 #include "daemon/log.h"
@@ -163,10 +164,12 @@ static bool up_start_ready(struct up *up, enum tg_service service)
 {
     struct up_child *child = &up->children[service];
     int64_t end_ms = tg_monotonic_ms() + READY_WAIT_MS;
+    pid_t pid;
 
     if (!up_start(up, service)) {
         return false;
     }
+    pid = child->pid;
     while (!tg_service_ready(&up->instance, service)) {
         int number = up_signal(up, TICK_MS);
 
@@ -178,6 +181,7 @@ static bool up_start_ready(struct up *up, enum tg_service service)
         if (child->pid == 0) {
             tg_complain("%s ended while it was starting: see %s/log/%s.log, up.log and error.log",
                         tg_service_name(service), up->instance.dir, tg_service_name(service));
+            tg_last_words_say(&up->instance, service, pid);
             return false;
         }
         if (tg_monotonic_ms() > end_ms) {

@@ -218,9 +218,11 @@ def test_16_tollgate_json_is_broken(make):
 
 def test_17_there_is_no_instance(make):
     house = make()
+    done = house.run("doctor", house.folder, check=False)
+    assert done.returncode == 1 and b"holds no instance" in done.stderr and b"tollgate init" in done.stderr
     (house.dir / "tollgate.json").unlink()
     done = house.run("doctor", check=False)
-    assert done.returncode == 1 and b"holds no instance" in done.stderr and b"tollgate init" in done.stderr
+    assert done.returncode == 1 and b"a part of an instance" in done.stderr and b"from the backup" in done.stderr
 
 
 def test_18_another_program_has_the_port(make):
