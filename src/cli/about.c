@@ -33,7 +33,7 @@ int tg_command_help_words(struct tg_arguments *arguments)
     }
     command = tg_command_find((int)arguments->positional_count, words, &used);
     if (command == NULL) {
-        return tg_usage("there is no command \"%.40s\"", words[0]);
+        return tg_command_unknown((int)arguments->positional_count, words);
     }
     tg_command_help(command);
     return TG_EXIT_OK;

@@ -155,6 +155,24 @@ const struct tg_command *tg_command_find(int argc, char **argv, int *used)
     return NULL;
 }
 
+int tg_command_unknown(int argc, char **argv)
+{
+    char names[300] = "";
+    const struct tg_command *command;
+    size_t len = strlen(argv[0]);
+    size_t used = 0;
+
+    for (command = tg_commands; command->name != NULL; command++) {
+        if (len > 0 && strncmp(command->name, argv[0], len) == 0 && command->name[len] == ' ' && used < sizeof(names)) {
+            used += (size_t)snprintf(names + used, sizeof(names) - used, "%s%s", used == 0 ? "" : ", ", command->name);
+        }
+    }
+    if (used > 0) {
+        return tg_usage("\"%.40s\" begins these commands: %s", argv[0], names);
+    }
+    return tg_usage("there is no command \"%.40s%s%.40s\"", argv[0], argc > 1 ? " " : "", argc > 1 ? argv[1] : "");
+}
+
 int tg_command_run(const struct tg_command *command, int argc, char **argv)
 {
     struct tg_arguments arguments;

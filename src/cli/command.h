@@ -44,6 +44,9 @@ extern const struct tg_command tg_commands[];
 /* The command whose words begin argv[0..argc); *used says how many words. NULL: none. */
 const struct tg_command *tg_command_find(int argc, char **argv, int *used);
 
+/* No command begins the line: complains with those that its first word begins; returns TG_EXIT_USAGE. */
+int tg_command_unknown(int argc, char **argv);
+
 /* Parses the rest of the line and runs it. */
 int tg_command_run(const struct tg_command *command, int argc, char **argv);
 

@@ -61,8 +61,9 @@ static void check_path(struct tg_doctor *doctor, const char *name, mode_t allowe
     struct stat status;
 
     if (lstat(tg_instance_path(&doctor->instance, name, path), &status) != 0) {
-        tg_doctor_find(doctor, TG_FINDING_FAULT, "restore it from the backup, or make a new instance", "%s is missing",
-                       path);
+        tg_doctor_find(doctor, TG_FINDING_FAULT,
+                       "restore it from the backup (keys: tollgate restore DIR --only-keys), or make a new instance",
+                       "%s is missing", path);
         return;
     }
     if ((status.st_mode & 07777 & ~allowed) != 0) {

@@ -41,7 +41,7 @@ int main(int argc, char **argv)
     }
     command = tg_command_find(argc - 1, argv + 1, &used);
     if (command == NULL) {
-        return tg_usage("there is no command \"%.40s%s%.40s\"", argv[1], argc > 2 ? " " : "", argc > 2 ? argv[2] : "");
+        return tg_command_unknown(argc - 1, argv + 1);
     }
     return tg_command_run(command, argc - 1 - used, argv + 1 + used);
 }

@@ -28,7 +28,7 @@ const struct tg_option tg_options_pay[] = {
     {"instrument", 0, TG_OPTION_TEXT, "TOKEN", "with what: a token, never a card number"},
     {"operation", 0, TG_OPTION_TEXT, "NAME", "operation of the profile (the first that takes an amount)"},
     {"id", 0, TG_OPTION_TEXT, "ID", "the payment that the operation is about"},
-    {"profile", 0, TG_OPTION_TEXT, "NAME|FILE", "dialect: a shipped name, or a path with a slash (generic-json)"},
+    {"profile", 0, TG_OPTION_TEXT, "NAME|FILE", "dialect: a shipped name, or a file NAME.json (generic-json)"},
     {"body-file", 0, TG_OPTION_TEXT, "FILE", "send this body instead"},
     {"content-type", 0, TG_OPTION_TEXT, "TYPE", "say this of the body (the operation's own)"},
     {"http1.1", 0, TG_OPTION_FLAG, NULL, "not HTTP/2"},

@@ -18,7 +18,10 @@ enum tg_err tg_payment_dialect(const char *name, struct tg_dialect *ret)
 
     ret->profile = NULL;
     ret->memory = NULL;
-    if (strchr(name, '/') != NULL) {
+    size_t len = strlen(name);
+
+    /* A file, as for `init`. */
+    if (strchr(name, '/') != NULL || (len > 5 && strcmp(name + len - 5, ".json") == 0)) {
         return tg_dialect_open(name, ret);
     }
     if (tg_data_find("profiles", folder) != TG_OK) {

@@ -156,8 +156,8 @@ static void answer_judge(const struct tg_http_answer *answer, const char *reques
 
     if (answer->status != 200) {
         tg_payment_told(answer, &told);
-        (void)snprintf(ret->why, sizeof(ret->why), "the probe was answered %d %s: is the key allowed to list?",
-                       answer->status, told.reason);
+        (void)snprintf(ret->why, sizeof(ret->why), "the probe was answered %d %s%s", answer->status, told.reason,
+                       answer->status == 401 || answer->status == 403 ? ": is the key allowed to list?" : "");
         return;
     }
     root = json_loadb((const char *)answer->body.ptr, answer->body.len, JSON_REJECT_DUPLICATES, &error);

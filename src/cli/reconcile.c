@@ -27,8 +27,9 @@ const struct tg_option tg_options_reconcile[] = {
     {"url", 0, TG_OPTION_TEXT, "URL", "the gate (https:// and the instance's listen address)"},
     {"key-file", 0, TG_OPTION_TEXT, "FILE", "API key that may use the probe operation (client/tour.key)"},
     {"ca", 0, TG_OPTION_TEXT, "FILE", "authority of the gate's certificate (client/ca.pem)"},
-    {"after", 0, TG_OPTION_TEXT, "SECONDS", "how old a call must be before its absence upstream counts, where the "
-                                            "upstream did not end it itself (60)"},
+    {"after", 0, TG_OPTION_TEXT, "SECONDS",
+     "how old a call must be before its absence upstream counts, where the "
+     "upstream did not end it itself (60)"},
     {"resolve", 0, TG_OPTION_TEXT, "ID", "resolve this request id by hand"},
     {"executed", 0, TG_OPTION_FLAG, NULL, "it was carried out: retries get 409, never a second charge"},
     {"not-executed", 0, TG_OPTION_FLAG, NULL, "it was not: the key is free, a retry is forwarded"},
@@ -79,8 +80,8 @@ static enum tg_err probe_one(struct tg_admin *admin, const struct tg_probe *prob
     }
     if (!quiet) {
         (void)printf("%s  %s%s%s\n", request_id == NULL ? "-" : request_id,
-                     err == TG_OK ? verdict_names[result.verdict] : "not recorded",
-                     result.why[0] == '\0' ? "" : ": ", result.why);
+                     err == TG_OK ? verdict_names[result.verdict] : "not recorded", result.why[0] == '\0' ? "" : ": ",
+                     result.why);
     }
     free(result.answer_hex);
     return err == TG_ERR_DENIED ? TG_OK : err; /* one that was resolved meanwhile does not stop the others */
@@ -110,8 +111,8 @@ enum tg_err tg_reconcile_probe(struct tg_admin *admin, const struct tg_probe *pr
 
 static int reconcile_list(const struct tg_arguments *arguments)
 {
-    static const char *const columns[] = {"request_id", "at",           "partner",  "route",  "operation",
-                                          "amount_minor", "currency", "reason", NULL};
+    static const char *const columns[] = {"request_id",   "at",       "partner", "route", "operation",
+                                          "amount_minor", "currency", "reason",  NULL};
     json_t *result;
     int code = tg_admin_once(arguments, "reconcile.list", json_pack("{s:i}", "limit", RECONCILE_ROWS_MAX), &result);
 
@@ -129,13 +130,13 @@ static int reconcile_by_hand(const struct tg_arguments *arguments, const char *r
     int code;
 
     if (executed == tg_arguments_flag(arguments, "not-executed")) {
-        return tg_usage("reconcile --resolve: say either --executed or --not-executed");
+        return tg_usage("reconcile: --resolve: say either --executed or --not-executed");
     }
     if (note == NULL || note[0] == '\0') {
-        return tg_usage("reconcile --resolve: --note TEXT is needed: how do you know?");
+        return tg_usage("reconcile: --resolve: --note TEXT is needed: how do you know?");
     }
-    code = tg_admin_once(arguments, "reconcile.resolve", resolve_arguments(request_id, executed, 0, note, NULL),
-                         &result);
+    code =
+        tg_admin_once(arguments, "reconcile.resolve", resolve_arguments(request_id, executed, 0, note, NULL), &result);
     if (code == TG_EXIT_OK) {
         (void)printf("resolved as %s; it stands in the record\n", executed ? "executed" : "not executed");
     }
@@ -149,7 +150,7 @@ static int reconcile_by_probe(struct tg_arguments *arguments)
     struct tg_admin admin;
     struct tg_reconcile_counts counts = {0, 0, 0};
     struct tg_probe probe = {.instance = &instance, .now_s = (int64_t)time(NULL), .after_s = RECONCILE_AFTER_S};
-    char url[TG_ADDRESS_CHARS_MAX + 16];
+    char url[TG_INSTANCE_URL_BYTES_MAX];
     char ca[TG_PATH_BYTES_MAX];
     char key_file[TG_PATH_BYTES_MAX];
     char key[TG_KEY_FILE_BYTES_MAX];
@@ -161,12 +162,14 @@ static int reconcile_by_probe(struct tg_arguments *arguments)
     if (tg_instance_open(arguments, NULL, &instance) != TG_OK) {
         return TG_EXIT_REFUSED;
     }
-    (void)snprintf(url, sizeof(url), "https://%s", instance.listen);
-    probe.url = tg_arguments_text_or(arguments, "url", url);
+    probe.url = tg_arguments_text_or(arguments, "url", tg_instance_url(&instance, url));
     probe.ca = tg_arguments_text_or(arguments, "ca", tg_instance_path(&instance, "client/ca.pem", ca));
-    if (tg_file_read_line(tg_arguments_text_or(arguments, "key-file",
-                                               tg_instance_path(&instance, "client/tour.key", key_file)),
-                          key, sizeof(key)) != TG_OK) {
+    (void)tg_instance_path(&instance, "client/tour.key", key_file);
+    if (tg_arguments_text(arguments, "key-file") == NULL && !tg_file_exists(key_file)) {
+        return tg_usage("reconcile: --probe asks through the gate: --key-file FILE is needed, with an API key that may "
+                        "use the profile's probe operation");
+    }
+    if (tg_file_read_line(tg_arguments_text_or(arguments, "key-file", key_file), key, sizeof(key)) != TG_OK) {
         return TG_EXIT_REFUSED;
     }
     probe.key = key;

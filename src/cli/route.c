@@ -37,6 +37,12 @@ int tg_command_route_set(struct tg_arguments *arguments)
     if (tg_file_read_line(file, line, sizeof(line)) != TG_OK) {
         return TG_EXIT_REFUSED;
     }
+    if (!bare && strncmp(line, scheme, strlen(scheme)) == 0 && line[strlen(scheme)] == ' ') {
+        tg_complain(
+            "note: the file says \"%s\" itself, so the upstream will be shown it twice; with --scheme none it is "
+            "shown the line as it is",
+            scheme);
+    }
     len = snprintf(value, sizeof(value), "%s%s%s", bare ? "" : scheme, bare ? "" : " ", line);
     tg_wipe(line, sizeof(line));
     if (len < 0 || (size_t)len >= sizeof(value)) {

@@ -9,6 +9,7 @@
 #include "cli/command.h"
 #include "cli/program.h"
 #include "cli/reconcile.h"
+#include "cli/service.h"
 #include "core/http/field.h"
 #include "crypto/crypto.h"
 
@@ -27,7 +28,7 @@ struct tour {
     struct tg_instance instance;
     struct tg_dialect generic;
     struct tg_dialect stripe;
-    char url[TG_ADDRESS_CHARS_MAX + 16];
+    char url[TG_INSTANCE_URL_BYTES_MAX];
     char ca[TG_PATH_BYTES_MAX];
     char control[TG_PATH_BYTES_MAX];
     char keys[TG_TOUR_KEYS][TG_KEY_FILE_BYTES_MAX];
@@ -319,7 +320,7 @@ static enum tg_err tour_open(struct tour *tour)
     char path[TG_PATH_BYTES_MAX];
     char name[TG_USER_CHARS_MAX + 20];
 
-    (void)snprintf(tour->url, sizeof(tour->url), "https://%s", instance->listen);
+    (void)tg_instance_url(instance, tour->url);
     (void)tg_instance_path(instance, "client/ca.pem", tour->ca);
     (void)tg_instance_path(instance, "run/refpay.sock", tour->control);
     if (!instance->sandbox || strcmp(instance->profile, "generic-json") != 0) {
@@ -346,6 +347,10 @@ int tg_command_tour(struct tg_arguments *arguments)
 
     if (tg_instance_open(arguments, tg_arguments_word(arguments, 0), &tour.instance) != TG_OK) {
         return TG_EXIT_REFUSED;
+    }
+    if (!tg_service_ready(&tour.instance, TG_SERVICE_NGINX)) {
+        tg_complain("%s does not serve: tollgate up %s --detach", tour.instance.dir, tour.instance.dir);
+        return TG_EXIT_UNREACHABLE;
     }
     tour.json = tg_arguments_flag(arguments, "json");
     tour.rows = json_array();

@@ -29,7 +29,9 @@ static json_t *protection(const struct tg_keeper *keeper)
     bool apart = sealer != TG_DAEMON_UID_NONE && sealer != geteuid() && keeper->options.gate_uid != geteuid() &&
                  keeper->options.gate_uid != sealer;
     return json_pack("{s:b,s:s,s:b,s:i,s:b,s:s,s:s}", "processes_separated", apart, "note",
-                     apart ? "gate, keeper and sealer run as different users" : "processes not separated",
+                     apart                          ? "gate, keeper and sealer run as different users"
+                     : sealer == TG_DAEMON_UID_NONE ? "not known while no sealer is connected"
+                                                    : "processes not separated",
                      "keeper_sandbox", tg_sandbox_built(), "keeper_landlock", tg_landlock_level(), "core_dumps",
                      TG_DAEMON_SANITIZED, "keys", "file", "store_way", tg_store_way(keeper->committer.store));
 }
