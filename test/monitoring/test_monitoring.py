@@ -104,6 +104,14 @@ def test_the_runbook_names_commands_that_exist(page):
         assert any(words == c or words.startswith(c + " ") or c.startswith(words + " ") for c in commands), words
 
 
+def test_the_runbook_names_events_that_are_logged():
+    source = "".join(path.read_text() for path in (ROOT / "src").rglob("*.c") if "_test" not in path.name)
+    named = re.findall(r"`([a-z]+(?:_[a-z]+)*_(?:opened|failed|refused|foreign))`", (ROOT / "doc/runbook.md").read_text())
+    assert len(named) >= 6
+    for name in named:
+        assert f'"{name}"' in source, name
+
+
 def test_the_dashboard_is_one():
     assert BOARD["title"] == "Tollgate" and BOARD["schemaVersion"] >= 36
     ids = [panel["id"] for panel in BOARD["panels"]]
