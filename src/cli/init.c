@@ -386,6 +386,13 @@ static enum tg_err credential_make(const struct tg_instance *instance, struct in
     return err;
 }
 
+static enum tg_err connection_read(const struct init_wish *wish, char ret[INIT_CONNECTION_BYTES_MAX])
+{
+    return wish->connection == wish->joined_connection
+               ? tg_file_read_line_itself(wish->connection, ret, INIT_CONNECTION_BYTES_MAX)
+               : tg_file_read_line(wish->connection, ret, INIT_CONNECTION_BYTES_MAX);
+}
+
 /* The keeper's own copy: it reads the connection, with the password that may be in it, as its own user. */
 static enum tg_err connection_make(const struct init_wish *wish)
 {
@@ -399,9 +406,7 @@ static enum tg_err connection_make(const struct init_wish *wish)
     }
     err = tg_user_find(wish->instance.keeper_user, &owner);
     if (err == TG_OK) {
-        err = wish->connection == wish->joined_connection
-                  ? tg_file_read_line_itself(wish->connection, line, sizeof(line))
-                  : tg_file_read_line(wish->connection, line, sizeof(line));
+        err = connection_read(wish, line);
     }
     if (err == TG_OK) {
         err = tg_file_new(tg_instance_path(&wish->instance, "store/connection", path), 0600, owner,
@@ -415,7 +420,7 @@ static enum tg_err connection_make(const struct init_wish *wish)
 static enum tg_err connection_check(const struct init_wish *wish)
 {
     char line[INIT_CONNECTION_BYTES_MAX];
-    enum tg_err err = wish->instance.postgres ? tg_file_read_line(wish->connection, line, sizeof(line)) : TG_OK;
+    enum tg_err err = wish->instance.postgres ? connection_read(wish, line) : TG_OK;
 
     tg_wipe(line, sizeof(line));
     return err;

@@ -17,6 +17,7 @@
 /* One line of the log as "event: text", or false: another process, or nothing to say. */
 static bool line_read(struct tg_span line, pid_t pid, char ret[WORD_BYTES_MAX])
 {
+    static const unsigned char control_lead = 0xc2; /* of U+0080 to U+009F, which some terminals obey */
     json_t *root = json_loadb((const char *)line.ptr, line.len, JSON_REJECT_DUPLICATES, NULL);
     const char *event = json_string_value(json_object_get(root, "event"));
     const char *text = json_string_value(json_object_get(root, "text"));
@@ -30,7 +31,15 @@ static bool line_read(struct tg_span line, pid_t pid, char ret[WORD_BYTES_MAX])
     if (found) {
         (void)snprintf(ret, WORD_BYTES_MAX, "%s: %s", event, text);
         for (at = ret; *at != '\0'; at++) {
-            *at = (unsigned char)*at < ' ' || *at == 0x7f ? '?' : *at;
+            bool control = (unsigned char)at[0] == control_lead && (unsigned char)at[1] >= 0x80 &&
+                           (unsigned char)at[1] < 0xa0;
+
+            if (control) {
+                at[1] = '?';
+            }
+            if (control || (unsigned char)*at < ' ' || *at == 0x7f) {
+                *at = '?';
+            }
         }
     }
     json_decref(root);

@@ -30,8 +30,8 @@ static void test_lines(void **state)
                               "{\"event\":\"not_opened\",\"pid\":7,\"error\":\"down\"}\n"
                               "{\"event\":\"silent\",\"pid\":7,\"text\":\"\"}\n"
                               "no JSON\n"
-                              "{\"event\":\"last\",\"pid\":7,\"text\":\"\",\"error\":\"a\\u001b[2Jb\\nc\"}\n";
-    assert_string_equal(found(log, 7), "store: no role \"x\"\nnot_opened: down\nlast: a?[2Jb?c\n");
+                              "{\"event\":\"last\",\"pid\":7,\"text\":\"\",\"error\":\"a\\u001b[2Jb\\nc\\u009bd\"}\n";
+    assert_string_equal(found(log, 7), "store: no role \"x\"\nnot_opened: down\nlast: a?[2Jb?c??d\n");
     assert_string_equal(found(log, 8), "other: not ours\n");
     assert_string_equal(found(log, 9), "");
     assert_string_equal(found("", 7), "");

@@ -177,7 +177,7 @@ enum tg_err tg_setup_instance(const struct tg_instance *instance, const char *re
     enum tg_err err = keeper > 0 && (!own || sealer_fits(instance)) ? TG_OK : TG_ERR_DOWN;
 
     if (tg_program_ends_told()) {
-        tg_complain("told to stop");
+        tg_complain("told to stop: ending what was started");
         err = TG_ERR_DOWN;
     }
     if (err == TG_OK) {

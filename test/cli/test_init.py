@@ -53,7 +53,7 @@ def running(folder):
     return found
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
 def test_told_to_stop_it_stops_what_it_started(folder, number):
     """The database takes the connection and says nothing: the keeper waits, and the sealer is up."""
     listener = socket.create_server(("127.0.0.1", 0))
