@@ -16,7 +16,6 @@
 #include "wire/message.h"
 
 #define QUEUED (TG_PG_QUEUED_MAX - 2)
-#define PROGRESS_STEP 100000u
 #define EVENT_HEAD_BYTES 7
 /* Rows of a piece of the record: numbers below TG_PG_EVENT_ROWS_MAX from its first. */
 #define PIECE_BYTES_MAX (256u * 1024u)
@@ -142,7 +141,7 @@ static enum tg_err copy_setup(struct move *move)
 
 static void count_event(struct move *move)
 {
-    if (++move->events % PROGRESS_STEP == 0)
+    if (++move->events % TG_MOVE_PROGRESS_STEP == 0)
         move->progress(move->user, "events", move->events);
 }
 
@@ -311,7 +310,7 @@ static enum tg_err on_claim(void *user, const struct tg_move_claim *claim)
     tg_pg_bytes(move->link, tg_buf_span(&body));
     tg_pg_queue(move->link, TG_PG_MOVE_CLAIM);
     move->unknown += state != TG_PG_ROW_FINAL;
-    if (++move->claims % PROGRESS_STEP == 0)
+    if (++move->claims % TG_MOVE_PROGRESS_STEP == 0)
         move->progress(move->user, "claims", move->claims);
     return state == TG_PG_ROW_FINAL ? queue_settlement(move, claim) : sent(move);
 }

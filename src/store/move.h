@@ -16,21 +16,31 @@
 /* In the store's folder; an operator removes it to go back. */
 #define TG_MOVE_MARK "moved"
 
-/* Told now and then, and at the end: what is being counted, and how many. */
+/* Told each so many, and at the end: what is being counted, and how many. */
+#define TG_MOVE_PROGRESS_STEP 100000u
 typedef void tg_move_progress(void *user, const char *what, uint64_t count);
 
 /* TG_ERR_DENIED: the database holds something already. */
 TG_MUST_CHECK enum tg_err tg_move_copy(struct tg_store *from, struct tg_store *to, int64_t now_us,
                                        tg_move_progress *progress, void *user);
 
-/* What a store holds, in two numbers of each kind: how many, and a digest that does not depend on where it is kept. */
-struct tg_move_sum {
-    uint64_t events, claims;
-    uint8_t event_digest[TG_DIGEST_BYTES];
-    uint8_t claim_digest[TG_DIGEST_BYTES];
+/* What a store holds, by kind; a copy loses none of them. */
+enum tg_move_kind {
+    TG_MOVE_EVENTS, TG_MOVE_CLAIMS, TG_MOVE_PARTNERS, TG_MOVE_CREDENTIALS, TG_MOVE_LIMITS, TG_MOVE_CERTIFICATES,
+    TG_MOVE_ROUTES, TG_MOVE_SEALERS, TG_MOVE_COUNTERS, TG_MOVE_SEGMENTS, TG_MOVE_KINDS
 };
-/* Claims that are settled and expired at now_us do not count. */
-TG_MUST_CHECK enum tg_err tg_move_sum_folder(struct tg_store *store, int64_t now_us, struct tg_move_sum *ret);
-TG_MUST_CHECK enum tg_err tg_move_sum_server(struct tg_store *store, int64_t now_us, struct tg_move_sum *ret);
+const char *tg_move_kind_name(enum tg_move_kind kind); /* as operators read it */
+
+/* Of each kind how many, and a digest that does not depend on where they are kept. */
+struct tg_move_sum {
+    uint64_t counts[TG_MOVE_KINDS];
+    uint8_t digests[TG_MOVE_KINDS][TG_DIGEST_BYTES];
+};
+bool tg_move_sum_equal(const struct tg_move_sum *one, const struct tg_move_sum *two, enum tg_move_kind kind);
+/* Claims that are settled and expired at now_us do not count, nor counters of days that nobody asks for any more. */
+TG_MUST_CHECK enum tg_err tg_move_sum_folder(struct tg_store *store, int64_t now_us, struct tg_move_sum *ret,
+                                             tg_move_progress *progress, void *user);
+TG_MUST_CHECK enum tg_err tg_move_sum_server(struct tg_store *store, int64_t now_us, struct tg_move_sum *ret,
+                                             tg_move_progress *progress, void *user);
 
 #endif

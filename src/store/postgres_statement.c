@@ -200,8 +200,11 @@ static const char *const texts[TG_PG_STATEMENTS] = {
                          "WHERE id = 1",
     [TG_PG_MOVE_CLAIMS] =
         "SELECT c.claim_key, c.ticket, c.state, c.told, c.body, s.upstream_status, s.caller_status, s.segment, "
-        "s.expires_us, s.sealed, s.ticket FROM tollgate_claim c LEFT JOIN tollgate_settlement s ON s.ticket = c.ticket "
+        "s.expires_us, s.sealed, c.request_id, s.request_id, s.outcome FROM tollgate_claim c LEFT JOIN tollgate_settlement s ON s.ticket = c.ticket "
         "WHERE c.ticket > $1::int8 ORDER BY c.ticket LIMIT $2::int8",
+    [TG_PG_MOVE_COUNTERS] = "SELECT partner, day, environment, currency, reserved, committed FROM tollgate_counter",
+    [TG_PG_MOVE_SEGMENTS] = "SELECT number, opened_us, sealed_us, first_event, answers_end_us, purged FROM "
+                            "tollgate_segment",
 };
 
 const char *tg_pg_statement_text(enum tg_pg_statement statement)
