@@ -2,7 +2,7 @@
  * admin_status.c - status, metrics.
  *
  * Promises: answered from memory; says plainly what does not protect (one user for all processes,
- * no sandbox).
+ * no seccomp filter).
  * Does not: show paths of keys or anything secret.
  */
 #include <string.h>
@@ -32,7 +32,7 @@ static json_t *protection(const struct tg_keeper *keeper)
                      apart                          ? "gate, keeper and sealer run as different users"
                      : sealer == TG_DAEMON_UID_NONE ? "not known while no sealer is connected"
                                                     : "processes not separated",
-                     "keeper_sandbox", tg_sandbox_built(), "keeper_landlock", tg_landlock_level(), "core_dumps",
+                     "keeper_seccomp", tg_sandbox_built(), "keeper_landlock", tg_landlock_level(), "core_dumps",
                      TG_DAEMON_SANITIZED, "keys", "file", "store_way", tg_store_way(keeper->committer.store));
 }
 

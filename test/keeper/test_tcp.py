@@ -78,7 +78,7 @@ def test_what_is_in_force_is_the_same(remote):
         here = local.do("status")["protection"]
         assert here["store_way"] == "a folder"
         assert protection["keeper_landlock"] == here["keeper_landlock"]
-        assert protection["keeper_sandbox"] == here["keeper_sandbox"]
+        assert protection["keeper_seccomp"] == here["keeper_seccomp"]
         assert seccomp(remote.keeper.pid) == seccomp(local.keeper.pid)
     finally:
         local.close()

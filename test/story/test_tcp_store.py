@@ -33,7 +33,7 @@ def test_payments_and_what_is_in_force(far):
     first, again = far.pay(idempotency=key), far.pay(idempotency=key)
     assert first.status == 201 and again.body == first.body and "Idempotent-Replayed" in again.fields
     protection = json.loads(far.run("status", "--json"))["keeper"]["protection"]
-    assert protection["store_way"] == "TCP, TLS, server verified" and protection["keeper_sandbox"]
+    assert protection["store_way"] == "TCP, TLS, server verified" and protection["keeper_seccomp"]
     assert [row for row in findings(far) if row["level"] == "ok" and "server verified" in row["what"]]
     assert [row for row in findings(far) if "keeper is held by Landlock" in row["what"]] or \
         protection["keeper_landlock"] == 0
