@@ -84,6 +84,19 @@ def test_the_page_is_well_formed(page):
         assert name in typed or re.sub(r"_(bucket|sum|count)$", "", name) in typed, name
 
 
+def test_the_manual_has_each_metric_and_no_other(page):
+    manual = (ROOT / "doc/man/tollgate-metrics.5").read_text()
+    told = re.findall(r"^\.It Cm (tollgate_\w+) Ta ([CGH]) Ta \S", manual, re.M)
+    kinds = {"counter": "C", "gauge": "G", "histogram": "H"}
+    there = re.findall(r"^# TYPE (\w+) (\w+)$", page[0], re.M)
+    assert len(told) == len(set(told)) > 40
+    assert dict(told) == {name: kinds[kind] for name, kind in there}
+    # A label that a series has is named in its row; code and reason appear when something was refused, as in the tour.
+    for name, labels in series(page[0]).items():
+        row = re.search(rf"^\.It Cm {re.sub(r'_(bucket|sum|count)$', '', name)} Ta . Ta (.*)$", manual, re.M)
+        assert not [label for label in labels if label != "le" and not re.search(rf"\b{label}\b", row[1])], name
+
+
 def test_each_alert_has_its_page():
     runbook = (ROOT / "doc/runbook.md").read_text()
     titles = re.findall(r"^### (\w+)$", runbook, re.M)
