@@ -199,7 +199,10 @@ enum tg_err tg_archive_next(struct tg_archive *archive, struct tg_archive_file *
     err = tg_sealed_read(&archive->sealed, ret->name, len);
     archive->count++;
     archive->bytes += ret->size;
-    return err == TG_OK && !tg_archive_name_fine(ret->name) ? TG_ERR_CORRUPT : err;
+    if (err == TG_OK && (strlen(ret->name) != len || !tg_archive_name_fine(ret->name))) {
+        return TG_ERR_CORRUPT;
+    }
+    return err;
 }
 
 static enum tg_err block_write(int fd, const uint8_t *block, size_t len)

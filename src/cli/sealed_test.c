@@ -178,6 +178,27 @@ static int remove_folder(void **state)
     return rmdir(folder);
 }
 
+/* A name is as long as it says: what stands behind a zero byte would be hidden from the one who judges it. */
+static void test_name_with_zero(void **state)
+{
+    (void)state;
+    static const char contents[] = "M\0\0\0\2{}F\0\7\0\0\1\x80\0\0\0\0\0\0\0\0tls\0/.x";
+    struct tg_archive archive;
+    struct tg_archive_file file;
+    json_t *about = NULL;
+    char path[128];
+    unlink(at("z", path));
+    assert_int_equal(tg_sealed_create(&archive.sealed, path, passphrase, TG_SCRYPT_WORK_MIN), TG_OK);
+    assert_int_equal(tg_sealed_write(&archive.sealed, tg_span(contents, sizeof(contents) - 1)), TG_OK);
+    assert_int_equal(tg_sealed_finish(&archive.sealed), TG_OK);
+    tg_sealed_close(&archive.sealed);
+    assert_int_equal(tg_sealed_open(&archive.sealed, path, passphrase), TG_OK);
+    assert_int_equal(tg_archive_read_head(&archive, &about), TG_OK);
+    json_decref(about);
+    assert_int_equal(tg_archive_next(&archive, &file), TG_ERR_CORRUPT);
+    tg_sealed_close(&archive.sealed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +206,7 @@ int main(void)
         cmocka_unit_test(test_changes),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_archive),
+        cmocka_unit_test(test_name_with_zero),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
