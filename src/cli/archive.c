@@ -5,6 +5,7 @@
 
 #include "base/endian.h"
 #include "cli/command.h"
+#include "cli/program.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -73,7 +74,7 @@ static enum tg_err data_write(struct tg_archive *archive, int fd, uint64_t size)
         if (got < 0 && errno == EINTR) {
             continue;
         }
-        err = got <= 0 ? TG_ERR_DOWN : tg_sha256_add(&stream, tg_span(block, (size_t)got));
+        err = got <= 0 || tg_program_ends_told() ? TG_ERR_DOWN : tg_sha256_add(&stream, tg_span(block, (size_t)got));
         if (err == TG_OK) {
             err = tg_sealed_write(&archive->sealed, tg_span(block, (size_t)got));
             size -= (uint64_t)got;

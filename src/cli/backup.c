@@ -103,7 +103,9 @@ static enum tg_err folder_add(struct backup *backup, const char *folder)
     enum tg_err err = TG_OK;
 
     while (err == TG_OK && open != NULL && (entry = readdir(open)) != NULL) {
-        if (entry->d_name[0] != '.' && is_wanted(backup, folder, entry->d_name)) {
+        if (tg_program_ends_told()) {
+            err = TG_ERR_DOWN;
+        } else if (entry->d_name[0] != '.' && is_wanted(backup, folder, entry->d_name)) {
             err = file_add(backup, folder, entry->d_name);
         }
     }
@@ -158,7 +160,7 @@ static enum tg_err archive_check(struct backup *backup)
         err = tg_archive_read_head(&archive, &about);
     }
     while (err == TG_OK && (err = tg_archive_next(&archive, &file)) == TG_OK) {
-        err = tg_archive_read_data(&archive, &file, -1);
+        err = tg_program_ends_told() ? TG_ERR_DOWN : tg_archive_read_data(&archive, &file, -1);
     }
     json_decref(about);
     tg_sealed_close(&archive.sealed);
@@ -178,7 +180,7 @@ static enum tg_err copies_wait(struct backup *backup)
             err = state != NULL && strcmp(state, "done") == 0 ? TG_OK : TG_ERR_DOWN;
             break;
         }
-        if (tg_monotonic_ms() > end_ms) {
+        if (tg_monotonic_ms() > end_ms || tg_program_ends_told()) {
             err = TG_ERR_DOWN;
             break;
         }
@@ -188,7 +190,7 @@ static enum tg_err copies_wait(struct backup *backup)
         err = tg_admin_ask(&backup->admin, "backup.state", NULL, &result);
     }
     json_decref(result);
-    if (err != TG_OK) {
+    if (err != TG_OK && !tg_program_ends_told()) {
         tg_complain("the keeper could not copy its store: see its log");
     }
     return err;
@@ -253,12 +255,15 @@ static enum tg_err backup_make(struct backup *backup)
     tg_sealed_close(&backup->archive.sealed);
     if (err == TG_OK) {
         err = archive_check(backup);
-        if (err != TG_OK) {
+        if (err != TG_OK && !tg_program_ends_told()) {
             tg_complain("what was written does not read back: is the disk sound?");
         }
     }
     if (err != TG_OK && made) {
         (void)unlink(backup->out);
+    }
+    if (err != TG_OK && tg_program_ends_told()) {
+        tg_complain("told to stop: there is no %s", backup->out);
     }
     return err;
 }
@@ -285,6 +290,7 @@ enum tg_err tg_passphrase_read(const struct tg_arguments *arguments, char *ret, 
 int tg_command_backup(struct tg_arguments *arguments)
 {
     static struct backup backup;
+    sigset_t before;
     enum tg_err err;
 
     backup.lock = -1;
@@ -302,10 +308,13 @@ int tg_command_backup(struct tg_arguments *arguments)
         tg_complain("store and keys belong to system users: back up as root");
         err = TG_ERR_DENIED;
     }
+    /* A part of a backup must not lie there under its name, nor the keeper's copies stay. */
+    tg_program_ends_hold(&before);
     if (err == TG_OK) {
         err = backup_make(&backup);
     }
     tg_wipe(backup.passphrase, sizeof(backup.passphrase));
+    tg_program_ends_release(&before);
     if (err != TG_OK) {
         return TG_EXIT_REFUSED;
     }

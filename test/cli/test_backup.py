@@ -3,10 +3,15 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import sqlite3
+import subprocess
 import threading
+import time
 
 import pytest
+
+from lib.story import BUILD
 
 PASSPHRASE = "correct horse battery staple"
 
@@ -178,3 +183,24 @@ def test_only_root_backs_up_what_is_separated(make, passphrase):
                            house.dir, "--out", "/tmp/tollgate-never.sealed", "--passphrase-file", passphrase],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     assert done.returncode in (1, 2) and not os.path.exists("/tmp/tollgate-never.sealed")
+
+
+def test_told_to_stop_it_leaves_no_part(make, passphrase):
+    house = make(up=True)
+    out = house.folder / "backup"
+    os.kill(house.pid("keeper"), signal.SIGSTOP)
+    try:
+        process = subprocess.Popen([BUILD / "tollgate", "backup", house.dir, "--out", out, "--passphrase-file",
+                                    passphrase], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
+        while not out.exists():
+            assert process.poll() is None
+            time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
+    finally:
+        os.kill(house.pid("keeper"), signal.SIGCONT)
+    said = process.communicate(timeout=60)[1].decode()
+    assert process.returncode == -signal.SIGINT and "told to stop" in said, said
+    assert not out.exists()
+    backup(house, out, passphrase)
+    assert out.stat().st_size > 0
