@@ -142,6 +142,18 @@ static void check_modes(struct tg_doctor *doctor)
                    "the master key is a file: who reads %s/keys/master.key can open all that is sealed", instance->dir);
 }
 
+/* Copied to a server, and still named as the store: the keeper does not start from it. */
+static void check_moved(struct tg_doctor *doctor)
+{
+    char path[TG_PATH_BYTES_MAX];
+
+    if (!doctor->instance.postgres && tg_file_exists(tg_instance_path(&doctor->instance, "store/moved", path))) {
+        tg_doctor_find(doctor, TG_FINDING_FAULT,
+                       "add  \"store\": \"postgres\"  to tollgate.json; where the copy broke off: `tollgate store verify`",
+                       "the store was copied to a server (%s): no keeper starts from its folder", path);
+    }
+}
+
 static void check_clock(struct tg_doctor *doctor)
 {
     struct timex state = {0};
@@ -208,6 +220,7 @@ void tg_doctor_place(struct tg_doctor *doctor)
 {
     check_way(doctor);
     check_modes(doctor);
+    check_moved(doctor);
     check_clock(doctor);
     check_disk(doctor);
     check_file_system(doctor);

@@ -12,6 +12,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from lib import postgres
 from lib.frames import wait_until
 from lib.story import BUILD
 
@@ -140,6 +141,13 @@ def test_07_the_store_stands_in_memory(make):
             fault(house, "stands in memory")
         finally:
             house.dir = real
+
+
+@pytest.mark.skipif(postgres.wanted(), reason="of the embedded store")
+def test_07_the_store_was_copied_away(make):
+    house = make()
+    (house.dir / "store/moved").touch()
+    fault(house, "store/moved", "no keeper starts from its folder")
 
 
 @needs_root
