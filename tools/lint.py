@@ -22,7 +22,7 @@ ARROWS = {
     "store": {"base", "crypto", "core", "wire"},
     "sealer": {"base", "crypto", "wire", "daemon"},
     "keeper": {"base", "crypto", "core", "wire", "daemon", "store"},
-    "gate": {"base", "crypto", "core", "wire"},
+    "gate": {"base", "crypto", "core", "wire", "daemon"},
     "cli": {"base", "crypto", "core", "wire", "daemon"},
 }
 # core takes from wire only the enums that both sides of a question share.

@@ -23,6 +23,7 @@ struct tg_doctor {
     int warnings;
     bool runs;        /* something of the instance runs */
     bool may_ask;     /* we may connect to the admin socket */
+    bool guard_off;   /* nginx.conf says so */
     size_t conf_len;  /* 0: nginx.conf was not read, or refused */
     uint8_t conf[TG_DOCTOR_CONF_BYTES_MAX];
 };

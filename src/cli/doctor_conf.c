@@ -17,6 +17,7 @@ struct conf_seen {
     bool listen;
     bool status_listen;
     bool observe;
+    bool guard_off;
     int64_t connections;
     int64_t descriptors;
     char keeper[TG_CONF_WORD_BYTES_MAX];
@@ -40,6 +41,8 @@ static void directive_note(const struct tg_doctor *doctor, const struct tg_conf_
         seen->status_listen = seen->status_listen || strcmp(word, doctor->instance.status_listen) == 0;
     } else if (tg_conf_scan_is(scan, "tollgate")) {
         seen->observe = seen->observe || strcmp(word, "observe") == 0;
+    } else if (tg_conf_scan_is(scan, "tollgate_guard")) {
+        seen->guard_off = strcmp(word, "off") == 0;
     } else if (tg_conf_scan_is(scan, "tollgate_keeper")) {
         text_copy(seen->keeper, word);
     } else if (tg_conf_scan_is(scan, "user")) {
@@ -92,6 +95,11 @@ void tg_doctor_conf(struct tg_doctor *doctor)
     if (seen.observe) {
         tg_doctor_find(doctor, TG_FINDING_WARNING, "write `tollgate on` once what it would refuse is known",
                        "nginx.conf only observes in some place: nothing is refused there");
+    }
+    doctor->guard_off = seen.guard_off;
+    if (seen.guard_off) {
+        tg_doctor_find(doctor, TG_FINDING_WARNING, "take tollgate_guard out, unless a module of nginx needs more",
+                       "nginx.conf turns the guard of the gate's workers off: only their user limits them");
     }
     if (seen.descriptors > 0 && seen.descriptors < seen.connections * DESCRIPTORS_A_CONNECTION) {
         tg_doctor_find(doctor, TG_FINDING_WARNING, "raise worker_rlimit_nofile, or lower worker_connections",

@@ -4,6 +4,7 @@
 #include "cli/doctor.h"
 
 #include "cli/admin.h"
+#include "cli/gate_page.h"
 #include "cli/guard.h"
 #include "cli/service.h"
 
@@ -28,27 +29,17 @@ static void check_user(struct tg_doctor *doctor, const char *name, const struct 
     }
 }
 
-static void check_process(struct tg_doctor *doctor, enum tg_service service, const char *user)
+static void check_process(struct tg_doctor *doctor, const char *name, pid_t pid, const char *user)
 {
-    const char *name = tg_service_name(service);
-    pid_t pid = tg_service_pid(&doctor->instance, service);
-    bool ours = service != TG_SERVICE_NGINX;
     struct tg_guard guard;
 
-    if (pid != 0 && !ours) {
-        pid = tg_guard_child(pid);
-        name = "gate's worker";
-    }
     if (pid == 0 || tg_guard_read(pid, &guard) != TG_OK) {
         return;
     }
     check_user(doctor, name, &guard, user);
     if (!guard.no_new_privs) {
-        tg_doctor_find(doctor, ours ? TG_FINDING_FAULT : TG_FINDING_WARNING, restart_remedy,
-                       "the %s could gain new privileges (NoNewPrivs is 0)", name);
-    }
-    if (!ours) {
-        return;
+        tg_doctor_find(doctor, TG_FINDING_FAULT, restart_remedy, "the %s could gain new privileges (NoNewPrivs is 0)",
+                       name);
     }
     if (guard.seccomp != SECCOMP_FILTER) {
         tg_doctor_find(doctor, TG_FINDING_FAULT, restart_remedy,
@@ -58,14 +49,38 @@ static void check_process(struct tg_doctor *doctor, enum tg_service service, con
     }
 }
 
-static void check_landlock(struct tg_doctor *doctor, const char *name, const json_t *level)
+static void check_landlock(struct tg_doctor *doctor, const char *name, int64_t level)
 {
-    if (!json_is_integer(level) || json_integer_value(level) == 0) {
+    if (level == 0) {
         tg_doctor_find(doctor, TG_FINDING_WARNING, "boot a kernel with Landlock (5.13 or later, lsm=...,landlock)",
                        "the %s is not held by Landlock: only users and modes limit its paths", name);
     } else {
-        tg_doctor_find(doctor, TG_FINDING_OK, NULL, "the %s is held by Landlock, level %d", name,
-                       (int)json_integer_value(level));
+        tg_doctor_find(doctor, TG_FINDING_OK, NULL, "the %s is held by Landlock, level %d", name, (int)level);
+    }
+}
+
+/* Of nginx a worker; with the guard off there is nothing to look for (doctor_conf.c has said so). */
+static void check_gate(struct tg_doctor *doctor)
+{
+    pid_t master = tg_service_pid(&doctor->instance, TG_SERVICE_NGINX);
+    pid_t worker = master == 0 ? 0 : tg_guard_child(master);
+    struct tg_gate_said said;
+    struct tg_guard guard;
+
+    if (doctor->guard_off) {
+        if (worker != 0 && tg_guard_read(worker, &guard) == TG_OK) {
+            check_user(doctor, "gate's worker", &guard, doctor->instance.gate_user);
+        }
+        return;
+    }
+    check_process(doctor, "gate's worker", worker, doctor->instance.gate_user);
+    if (worker == 0 || tg_gate_ask(&doctor->instance, &said) != TG_OK) {
+        return;
+    }
+    check_landlock(doctor, "gate's worker", said.landlock);
+    if (said.dumpable != 0) {
+        tg_doctor_find(doctor, TG_FINDING_FAULT, restart_remedy,
+                       "the gate's worker is dumpable: another process of its user may read its memory");
     }
 }
 
@@ -101,7 +116,7 @@ static void check_sealer(struct tg_doctor *doctor, const json_t *sealer)
         tg_doctor_find(doctor, TG_FINDING_FAULT, "put the keys/ that the store was begun with back, then restart the sealer",
                        "the sealer's keys are not those of this store: every payment gets 503");
     } else if (json_is_true(json_object_get(sealer, "up"))) {
-        check_landlock(doctor, "sealer", json_object_get(sealer, "landlock"));
+        check_landlock(doctor, "sealer", json_integer_value(json_object_get(sealer, "landlock")));
         check_memory(doctor, sealer);
     } else if (instance->joins[0] != '\0') {
         tg_doctor_find(doctor, TG_FINDING_FAULT,
@@ -144,14 +159,15 @@ void tg_doctor_guards(struct tg_doctor *doctor)
     if (!doctor->runs) {
         return;
     }
-    check_process(doctor, TG_SERVICE_SEALER, instance->sealer_user);
-    check_process(doctor, TG_SERVICE_KEEPER, instance->keeper_user);
-    check_process(doctor, TG_SERVICE_NGINX, instance->gate_user);
+    check_process(doctor, "sealer", tg_service_pid(instance, TG_SERVICE_SEALER), instance->sealer_user);
+    check_process(doctor, "keeper", tg_service_pid(instance, TG_SERVICE_KEEPER), instance->keeper_user);
+    check_gate(doctor);
     if (!doctor->may_ask || tg_admin_open(instance, true, &admin) != TG_OK) {
         return;
     }
     if (tg_admin_try(&admin, "status", NULL, &status, why, sizeof(why)) == TG_OK) {
-        check_landlock(doctor, "keeper", json_object_get(json_object_get(status, "protection"), "keeper_landlock"));
+        check_landlock(doctor, "keeper",
+                       json_integer_value(json_object_get(json_object_get(status, "protection"), "keeper_landlock")));
         check_sealer(doctor, json_object_get(status, "sealer"));
         check_way(doctor, json_string_value(json_object_get(json_object_get(status, "protection"), "store_way")));
     }

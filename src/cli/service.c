@@ -172,7 +172,7 @@ enum tg_err tg_service_line(const struct tg_instance *instance, enum tg_service 
     return err;
 }
 
-bool tg_address_answers(const char *address)
+int tg_address_connect(const char *address)
 {
     struct sockaddr_storage storage = {0};
     struct sockaddr_in *v4 = (struct sockaddr_in *)&storage;
@@ -181,11 +181,10 @@ bool tg_address_answers(const char *address)
     char host[TG_ADDRESS_CHARS_MAX];
     socklen_t size = sizeof(*v4);
     uint16_t port;
-    bool answers;
     int fd;
 
     if (tg_address_parse(address, host, &port) != TG_OK) {
-        return false;
+        return -1;
     }
     v4->sin_family = AF_INET;
     v4->sin_port = htons(port);
@@ -194,17 +193,29 @@ bool tg_address_answers(const char *address)
         v6->sin6_port = htons(port);
         size = sizeof(*v6);
         if (inet_pton(AF_INET6, host, &v6->sin6_addr) != 1) {
-            return false;
+            return -1;
         }
     }
     fd = socket(storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) {
-        return false;
+        return -1;
     }
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait)); /* bounds connect() too */
-    answers = connect(fd, (struct sockaddr *)&storage, size) == 0;
-    (void)close(fd);
-    return answers;
+    if (connect(fd, (struct sockaddr *)&storage, size) != 0) {
+        (void)close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+bool tg_address_answers(const char *address)
+{
+    int fd = tg_address_connect(address);
+
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return fd >= 0;
 }
 
 static bool socket_answers(const struct tg_instance *instance, const char *name)

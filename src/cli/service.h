@@ -52,6 +52,9 @@ TG_MUST_CHECK enum tg_err tg_service_logs(const struct tg_instance *instance);
 /* Makes the daemons' pid files that are missing, so that a daemon that never was root can lock its own. */
 TG_MUST_CHECK enum tg_err tg_service_pid_files(const struct tg_instance *instance);
 
+/* A stream to "ADDRESS:PORT", within a second; -1: none. */
+int tg_address_connect(const char *address);
+
 /* Something listens at "ADDRESS:PORT" now. */
 bool tg_address_answers(const char *address);
 

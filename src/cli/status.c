@@ -3,6 +3,7 @@
  */
 #include "cli/admin.h"
 #include "cli/command.h"
+#include "cli/gate_page.h"
 #include "cli/guard.h"
 #include "cli/service.h"
 #include "cli/table.h"
@@ -36,6 +37,7 @@ static json_t *service_row(const struct tg_instance *instance, enum tg_service s
     json_t *row = json_pack("{s:s, s:i, s:b}", "service", tg_service_name(service), "pid", (int)pid, "answers",
                             answers ? 1 : 0);
     const struct passwd *entry;
+    struct tg_gate_said said;
     struct tg_guard guard;
 
     if (row == NULL || shown == 0 || tg_guard_read(shown, &guard) != TG_OK) {
@@ -48,6 +50,10 @@ static json_t *service_row(const struct tg_instance *instance, enum tg_service s
                                                                       ? 2
                                                                       : guard.seccomp]));
     (void)json_object_set_new(row, "capabilities", json_sprintf("%llx", (unsigned long long)guard.capabilities));
+    if (service == TG_SERVICE_NGINX && answers && tg_gate_ask(instance, &said) == TG_OK) {
+        (void)json_object_set_new(row, "landlock", json_integer(said.landlock));
+        (void)json_object_set_new(row, "dumpable", json_integer(said.dumpable));
+    }
     return row;
 }
 
@@ -106,6 +112,21 @@ static void members_say(const json_t *object, const char *before)
     }
 }
 
+/* The daemons' level and dumpability stand in the keeper's words. */
+static void gate_say(const json_t *services)
+{
+    const json_t *row;
+    size_t i;
+
+    json_array_foreach(services, i, row) {
+        if (json_object_get(row, "landlock") != NULL) {
+            (void)printf("\nthe gate says\n  %-36s %d\n  %-36s %d\n", "landlock",
+                         (int)json_integer_value(json_object_get(row, "landlock")), "dumpable",
+                         (int)json_integer_value(json_object_get(row, "dumpable")));
+        }
+    }
+}
+
 static void status_say(const struct tg_instance *instance, const struct status *status)
 {
     static const char *const columns[] = {"service", "pid",     "answers",      "user",
@@ -124,6 +145,7 @@ static void status_say(const struct tg_instance *instance, const struct status *
     }
     (void)printf("\n");
     tg_table_print(columns, status->services);
+    gate_say(status->services);
     if (status->keeper != NULL) {
         (void)printf("\nthe keeper says\n");
         members_say(status->keeper, "");

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -32,7 +33,9 @@
 #define FS_WRITE_FILE (1ull << 1)
 #define FS_READ_FILE (1ull << 2)
 #define FS_READ_DIR (1ull << 3)
+#define FS_REMOVE_DIR (1ull << 4)
 #define FS_REMOVE_FILE (1ull << 5)
+#define FS_MAKE_DIR (1ull << 7)
 #define FS_MAKE_REG (1ull << 8)
 #define FS_REFER (1ull << 13)    /* level 2 */
 #define FS_TRUNCATE (1ull << 14) /* level 3 */
@@ -78,6 +81,8 @@ static uint64_t rights_of(enum tg_landlock_access access)
         return FS_READ_FILE | FS_READ_DIR;
     case TG_LANDLOCK_CHANGE:
         return FS_READ_FILE | FS_READ_DIR | FS_WRITE_FILE | FS_REMOVE_FILE | FS_MAKE_REG | FS_REFER | FS_TRUNCATE;
+    case TG_LANDLOCK_TREE:
+        return rights_of(TG_LANDLOCK_CHANGE) | FS_MAKE_DIR | FS_REMOVE_DIR;
     case TG_LANDLOCK_WRITE:
         return FS_WRITE_FILE | FS_MAKE_REG | FS_TRUNCATE;
     }
@@ -120,7 +125,7 @@ static enum tg_err restrict_self(int ruleset)
     return TG_OK;
 }
 
-enum tg_err tg_landlock_enter(const struct tg_landlock_rule *rules, size_t count, int *level)
+static enum tg_err enter(const struct tg_landlock_rule *rules, size_t count, bool files_alone, int *level)
 {
     *level = 0;
     long known = TG_DAEMON_SANITIZED ? 0 : syscall(SYS_landlock_create_ruleset, NULL, 0, CREATE_RULESET_VERSION);
@@ -132,6 +137,10 @@ enum tg_err tg_landlock_enter(const struct tg_landlock_rule *rules, size_t count
     }
     int found = known > TG_LANDLOCK_LEVEL_MAX ? TG_LANDLOCK_LEVEL_MAX : (int)known;
     struct ruleset_wish wish = wish_of(found);
+    if (files_alone) {
+        wish.handled_net = 0;
+        wish.scoped = 0;
+    }
     int ruleset = (int)syscall(SYS_landlock_create_ruleset, &wish, wish_bytes(found), 0);
     if (ruleset < 0) {
         tg_log_errno("landlock_failed", "create_ruleset", errno);
@@ -150,6 +159,16 @@ enum tg_err tg_landlock_enter(const struct tg_landlock_rule *rules, size_t count
         level_in_force = found;
     }
     return err;
+}
+
+enum tg_err tg_landlock_enter(const struct tg_landlock_rule *rules, size_t count, int *level)
+{
+    return enter(rules, count, false, level);
+}
+
+enum tg_err tg_landlock_enter_files(const struct tg_landlock_rule *rules, size_t count, int *level)
+{
+    return enter(rules, count, true, level);
 }
 
 int tg_landlock_level(void)

@@ -1,5 +1,5 @@
 /*
- * landlock.h - which paths a daemon may still open once it serves.
+ * landlock.h - which paths a process may still open once it serves.
  *
  * Promises: from then on this thread, and every thread and process that it makes, opens only what the rules name;
  * it binds and connects no TCP port, reaches no abstract socket and signals nobody outside, as far as the kernel's
@@ -16,7 +16,8 @@
 enum tg_landlock_access {
     TG_LANDLOCK_READ = 1,   /* files, and what a folder holds. A path that is not there is passed over */
     TG_LANDLOCK_CHANGE = 2, /* regular files in a folder: read, write, make, rename, remove */
-    TG_LANDLOCK_WRITE = 3   /* regular files in a folder: make and write, not read (logs) */
+    TG_LANDLOCK_WRITE = 3,  /* regular files in a folder: make and write, not read (logs) */
+    TG_LANDLOCK_TREE = 4    /* CHANGE, and folders made and removed beneath */
 };
 
 struct tg_landlock_rule {
@@ -33,7 +34,10 @@ struct tg_landlock_rule {
  */
 TG_MUST_CHECK enum tg_err tg_landlock_enter(const struct tg_landlock_rule *rules, size_t count, int *level);
 
-/* The level of the last tg_landlock_enter of this process; 0 before. */
+/* The same for files alone: the network, abstract sockets and signals stay as they are. */
+TG_MUST_CHECK enum tg_err tg_landlock_enter_files(const struct tg_landlock_rule *rules, size_t count, int *level);
+
+/* The level of the last of both in this process; 0 before. */
 int tg_landlock_level(void);
 
 /* The folder that holds path ("." where it names none), in ret; for the rule of a log file. */

@@ -110,6 +110,49 @@ static void test_only_what_is_named(void **state)
     assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+static int child_of_a_gate_looks(void)
+{
+    char whole[160];
+    char store[160];
+    char path[160];
+    int level = -1;
+    const struct tg_landlock_rule rules[] = {
+        {at(".", whole), TG_LANDLOCK_READ},
+        {at("store", store), TG_LANDLOCK_TREE},
+    };
+    if (tg_landlock_enter_files(rules, sizeof(rules) / sizeof(rules[0]), &level) != TG_OK) {
+        return 1;
+    }
+    if (level == 0) {
+        return 77;
+    }
+    if (mkdir(at("store/deeper", path), 0700) != 0 || try_open("store/deeper/new", O_WRONLY | O_CREAT) != 0 ||
+        unlink(at("store/deeper/new", path)) != 0 || rmdir(at("store/deeper", path)) != 0) {
+        return 2;
+    }
+    if (try_open("word", O_RDONLY) != 0 || try_open("word", O_WRONLY) != EACCES ||
+        try_open("made", O_WRONLY | O_CREAT) != EACCES || mkdir(at("made", path), 0700) == 0) {
+        return 3;
+    }
+    return try_connect() == EACCES ? 4 : (kill(getppid(), 0) != 0 ? 5 : 0);
+}
+
+static void test_files_alone(void **state)
+{
+    (void)state;
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0) {
+        _exit(child_of_a_gate_looks());
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status));
+    if (WEXITSTATUS(status) == 77) {
+        skip();
+    }
+    assert_int_equal(WEXITSTATUS(status), 0);
+}
+
 static void test_a_folder_that_is_missing_stops(void **state)
 {
     (void)state;
@@ -165,6 +208,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_only_what_is_named),
+        cmocka_unit_test(test_files_alone),
         cmocka_unit_test(test_a_folder_that_is_missing_stops),
         cmocka_unit_test(test_folder_of_a_path),
     };

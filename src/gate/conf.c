@@ -161,6 +161,7 @@ ngx_command_t tg_gate_commands[] = {
     {ngx_string("tollgate_keeper"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, tg_conf_keeper, TG_MAIN(keeper), NULL},
     {ngx_string("tollgate_zone"), NGX_HTTP_MAIN_CONF | NGX_CONF_TAKE1, ngx_conf_set_size_slot, TG_MAIN(zone_bytes),
      NULL},
+    {ngx_string("tollgate_guard"), NGX_HTTP_MAIN_CONF | NGX_CONF_FLAG, ngx_conf_set_flag_slot, TG_MAIN(guard), NULL},
     {ngx_string("tollgate_profile"), TG_CONF_ANYWHERE, tg_conf_profile, TG_LOCATION(profile), NULL},
     {ngx_string("tollgate_route"), TG_CONF_ANYWHERE, tg_conf_route, TG_LOCATION(route), NULL},
     {ngx_string("tollgate_admit_wait"), TG_CONF_ANYWHERE, ngx_conf_set_msec_slot, TG_LOCATION(admit_wait_ms),
@@ -189,6 +190,7 @@ void *tg_gate_main_conf_make(ngx_conf_t *cf)
         return NULL;
     }
     main->zone_bytes = NGX_CONF_UNSET_SIZE;
+    main->guard = NGX_CONF_UNSET;
     return main;
 }
 

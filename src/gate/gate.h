@@ -38,6 +38,7 @@ struct tg_gate_main_conf {
     size_t zone_bytes;     /* tollgate_zone SIZE; NGX_CONF_UNSET_SIZE: what zone.c needs */
     size_t hold_bytes_max; /* the largest tollgate_hold_max of all locations: sizes the link's output */
     bool gated;            /* some location is `on` or `observe` */
+    ngx_flag_t guard;      /* tollgate_guard on | off; NGX_CONF_UNSET: on */
 };
 
 /* One parsed profile file. */

@@ -4,6 +4,7 @@
 #include <malloc.h>
 
 #include "gate/check.h"
+#include "gate/guard.h"
 #include "gate/link.h"
 #include "gate/log.h"
 #include "gate/steps.h"
@@ -57,7 +58,14 @@ static ngx_int_t tg_module_worker_start(ngx_cycle_t *cycle)
     /* Only speed depends on it: a refusal is no error. */
     (void)mallopt(M_TRIM_THRESHOLD, TG_MODULE_KEEP_BYTES);
     (void)mallopt(M_MMAP_THRESHOLD, TG_MODULE_MAPPED_BYTES);
-    return tg_gate_link_init(cycle, &main->keeper, main->hold_bytes_max + TG_SETTLE_EXTRA_BYTES);
+    if (tg_gate_link_init(cycle, &main->keeper, main->hold_bytes_max + TG_SETTLE_EXTRA_BYTES) != NGX_OK) {
+        return NGX_ERROR;
+    }
+    /* A single process is the master too: it opens and becomes what a worker may not. */
+    if (main->guard != 0 && ngx_process == NGX_PROCESS_WORKER) {
+        tg_gate_guard_enter(cycle);
+    }
+    return NGX_OK;
 }
 
 static void tg_module_worker_end(ngx_cycle_t *cycle)

@@ -6,6 +6,7 @@
  */
 #include "gate/status.h"
 
+#include "gate/guard.h"
 #include "gate/link.h"
 #include "gate/slot.h"
 #include "gate/zone.h"
@@ -16,7 +17,7 @@
 #define TG_STATUS_KEEPER_BYTES_MAX (64u * 1024u)
 
 /* Lines that this file adds to the counters. */
-#define TG_STATUS_EXTRA_BYTES 512
+#define TG_STATUS_EXTRA_BYTES 1024
 
 enum tg_status_page { TG_STATUS_COUNTERS = 1, TG_STATUS_HEALTH = 2 };
 
@@ -80,21 +81,32 @@ static ngx_int_t tg_status_send(ngx_http_request_t *r, ngx_uint_t status, ngx_st
     return ngx_http_output_filter(r, &out);
 }
 
+static void tg_status_gauge(struct tg_buf *out, const char *name, int64_t value)
+{
+    tg_buf_put_string(out, "# TYPE tollgate_gate_");
+    tg_buf_put_string(out, name);
+    tg_buf_put_string(out, " gauge\ntollgate_gate_");
+    tg_buf_put_string(out, name);
+    tg_buf_put_string(out, " ");
+    tg_buf_put_decimal(out, value);
+    tg_buf_put_string(out, "\n");
+}
+
 static ngx_int_t tg_status_counters(struct tg_status_wait *wait)
 {
     size_t cap = TG_ZONE_TEXT_BYTES_MAX + TG_STATUS_EXTRA_BYTES + wait->keeper.len;
     struct tg_buf out = tg_buf(ngx_palloc(wait->request->pool, cap), cap);
+    struct tg_gate_guard guard = tg_gate_guard();
 
     if (out.ptr == NULL || tg_gate_zone_write(&out) != TG_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-    tg_buf_put_string(&out, "# TYPE tollgate_gate_link_up gauge\ntollgate_gate_link_up ");
-    tg_buf_put_decimal(&out, tg_gate_link_up());
-    tg_buf_put_string(&out, "\n# TYPE tollgate_gate_slots_used gauge\ntollgate_gate_slots_used ");
-    tg_buf_put_decimal(&out, (int64_t)tg_gate_link_slots_used());
-    tg_buf_put_string(&out, "\n# TYPE tollgate_gate_keeper_answers gauge\ntollgate_gate_keeper_answers ");
-    tg_buf_put_decimal(&out, wait->answered);
-    tg_buf_put_string(&out, "\n");
+    tg_status_gauge(&out, "link_up", tg_gate_link_up());
+    tg_status_gauge(&out, "slots_used", (int64_t)tg_gate_link_slots_used());
+    tg_status_gauge(&out, "keeper_answers", wait->answered);
+    tg_status_gauge(&out, "guard_seccomp", guard.filtered);
+    tg_status_gauge(&out, "guard_landlock_level", guard.landlock);
+    tg_status_gauge(&out, "guard_dumpable", guard.dumpable);
     tg_buf_put(&out, wait->keeper);
     return tg_status_send(wait->request, NGX_HTTP_OK, (ngx_str_t)ngx_string("text/plain; version=0.0.4; charset=utf-8"),
                           &out);

@@ -31,6 +31,9 @@
 
 #define FOLDER_BYTES_MAX 4096
 
+/* A tree over the calls' numbers: its depth, not its length, is what a call costs. */
+#define FILTER_AS_TREE 2
+
 static const int allowed[] = {
     /* memory and threads (they are made before, but libc may make an arena) */
     SCMP_SYS(brk), SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(madvise), SCMP_SYS(mprotect),
@@ -72,6 +75,9 @@ static int allow_if(scmp_filter_ctx filter, uint32_t action, int number, enum sc
 static int fill(scmp_filter_ctx filter)
 {
     int bad = seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1);
+    if (bad == 0) {
+        bad = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, FILTER_AS_TREE);
+    }
     for (size_t i = 0; bad == 0 && i < sizeof(allowed) / sizeof(allowed[0]); i++) {
         bad = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed[i], 0);
     }

@@ -59,7 +59,9 @@ def test_a_fresh_instance_has_no_fault(make):
     code, rows = doctor(house)
     assert code == 0 and not [row for row in rows if row["level"] == "fault"], rows
     text = house.run("doctor")
-    assert "0 faults" in text and "seccomp" in text and "Landlock" in text and "secret memory" in text
+    assert "0 faults" in text and "secret memory" in text
+    for name in ("sealer", "keeper", "gate's worker"):
+        assert f"the {name} has a seccomp filter" in text and f"the {name} is held by Landlock" in text
 
 
 def test_one_that_is_down_is_only_a_warning(make):
@@ -215,6 +217,25 @@ def test_15_the_workers_are_of_another_user(make):
     house = make()
     conf(house, "user www-data;", "user nobody nogroup;")
     fault(house, "runs its workers as \"nobody\"")
+
+
+def test_the_guard_is_turned_off(make):
+    house = make()
+    conf(house, "tollgate_zone 1m;", "tollgate_zone 1m; tollgate_guard off;")
+    house.up()
+    rows = names(house, "warning", "turns the guard of the gate's workers off")
+    assert not [row for row in rows if row["level"] == "fault"], rows
+
+
+def test_a_worker_without_its_guard(make):
+    """nginx.conf says that it is on, and nothing has been reloaded since."""
+    house = make()
+    conf(house, "tollgate_zone 1m;", "tollgate_zone 1m; tollgate_guard off;")
+    house.up()
+    conf(house, " tollgate_guard off;", "")
+    fault(house, "the gate's worker runs without its filter of system calls")
+    fault(house, "the gate's worker is dumpable")
+    names(house, "warning", "the gate's worker is not held by Landlock")
 
 
 def test_16_tollgate_json_is_broken(make):

@@ -1,4 +1,5 @@
 """What one worker keeps: no secret in its memory, no more questions than it has slots."""
+import os
 import re
 import subprocess
 import time
@@ -27,7 +28,8 @@ def memory_holds(pid, needle):
 
 
 def test_no_credential_stays_in_a_workers_memory():
-    gate = Instance()
+    # Guarded, a worker shows its memory to root alone.
+    gate = Instance(http="" if os.geteuid() == 0 else "tollgate_guard off;")
     try:
         for _ in range(10):
             assert gate.pay().status == 201
