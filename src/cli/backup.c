@@ -39,7 +39,8 @@ struct backup {
     struct tg_admin admin;
     const char *out;
     bool with_keys;
-    bool online; /* the keeper made copies */
+    bool online; /* the keeper is up */
+    bool copies; /* ... and made copies: a folder's, not a server's */
     int lock;
     char passphrase[PASSPHRASE_BYTES_MAX];
 };
@@ -69,7 +70,7 @@ static bool is_wanted(const struct backup *backup, const char *folder, const cha
         return backup->with_keys && strcmp(name, "connection") == 0;
     }
     if (is_store(folder)) {
-        return backup->online ? ends_with(name, COPY_SUFFIX)
+        return backup->copies ? ends_with(name, COPY_SUFFIX)
                               : ends_with(name, ".sqlite") || ends_with(name, ".sqlite-wal") || ends_with(name, ".keys");
     }
     if (strcmp(folder, "sandbox") == 0 && !ends_with(name, ".credential")) {
@@ -89,7 +90,7 @@ static enum tg_err file_add(struct backup *backup, const char *folder, const cha
         return TG_ERR_LIMIT;
     }
     (void)tg_instance_path(&backup->instance, name, path);
-    if (backup->online && is_store(folder)) {
+    if (backup->copies && is_store(folder)) {
         name[(size_t)len - strlen(COPY_SUFFIX)] = '\0';
     }
     return tg_archive_write_file(&backup->archive, name, path);
@@ -201,8 +202,9 @@ static enum tg_err point_fix(struct backup *backup)
 {
     char path[TG_PATH_BYTES_MAX];
 
-    if (backup->instance.postgres) {
-        return TG_OK; /* what changes is the server's */
+    if (backup->instance.postgres) { /* what changes is the server's */
+        backup->online = tg_service_pid(&backup->instance, TG_SERVICE_KEEPER) != 0;
+        return TG_OK;
     }
     if (tg_service_pid(&backup->instance, TG_SERVICE_KEEPER) == 0) {
         return tg_daemon_pid_lock(tg_instance_path(&backup->instance, "run/keeper.pid", path), &backup->lock);
@@ -211,6 +213,7 @@ static enum tg_err point_fix(struct backup *backup)
         return TG_ERR_DOWN;
     }
     backup->online = true;
+    backup->copies = true;
     return copies_wait(backup);
 }
 
@@ -220,7 +223,7 @@ static void point_leave(struct backup *backup, bool done)
     char why[200];
 
     tg_daemon_pid_unlock(backup->lock);
-    if (!backup->online) {
+    if (!backup->copies) {
         return;
     }
     (void)!tg_admin_try(&backup->admin, "backup.end", NULL, &result, why, sizeof(why));
@@ -244,7 +247,7 @@ static enum tg_err backup_make(struct backup *backup)
 
     if (err == TG_OK) {
         err = point_fix(backup);
-        fixed = err == TG_OK || backup->online;
+        fixed = err == TG_OK || backup->copies;
     }
     if (err == TG_OK) {
         err = archive_write(backup);

@@ -169,6 +169,7 @@ int tg_command_doctor(struct tg_arguments *arguments)
     check_programs(doctor);
     tg_doctor_conf(doctor);
     check_services(doctor);
+    tg_doctor_database(doctor);
     tg_doctor_guards(doctor);
     tg_doctor_setup(doctor);
     tg_doctor_papers(doctor);

@@ -38,6 +38,8 @@ void tg_doctor_place(struct tg_doctor *doctor);
 void tg_doctor_papers(struct tg_doctor *doctor);
 /* doctor_conf.c: what nginx.conf says against what the instance is. */
 void tg_doctor_conf(struct tg_doctor *doctor);
+/* doctor_database.c: the server that keeps the record. */
+void tg_doctor_database(struct tg_doctor *doctor);
 /* doctor_guard.c: what protects the running processes. */
 void tg_doctor_guards(struct tg_doctor *doctor);
 /* doctor_setup.c: what the keeper lacks for payments to pass. */
