@@ -123,6 +123,11 @@ class Service:
         return self.process.wait(20)
 
 
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 @pytest.fixture(scope="module")
 def served():
     house, services = Instance(), {}
@@ -145,6 +150,7 @@ def served():
         (house.folder / "up.out").write_text("")
         try:
             house.wait_ready(15)
+            wait(lambda: listens(house.upstream_port))
         except AssertionError as error:
             logs = "".join(services[n].log.read_text()[-1500:] for n in ("sealer", "keeper", "gate"))
             raise AssertionError(f"{error}\n{logs}") from None
