@@ -26,7 +26,7 @@ from control import Control, PROGRAMS
 
 TRIES = 6
 LEAVING_AT_ONCE = 200
-BURY_TRIES = 3
+BURY_S, BURY_PAUSE_S = 20, 0.2
 WAIT_S = 40
 # A worker that holds an outcome nobody waits for any more tries its link every 50 ms and tells it there.
 LINKED_S, STILL_S = 1.0, 0.2
@@ -104,7 +104,8 @@ class Gate(story.Instance):
     def bury(self):
         """The supervisor is killed, and what it left serves on; it is stopped and started again as `up` says."""
         self.strike("up")
-        for left in reversed(range(BURY_TRIES)):
+        end = time.monotonic() + BURY_S
+        while True:
             self.process.wait()
             down = [str(story.BUILD / "tollgate"), "down", str(self.dir)]
             subprocess.run(down, check=True, timeout=WAIT_S, stdin=subprocess.DEVNULL, capture_output=True)
@@ -112,8 +113,9 @@ class Gate(story.Instance):
                 Gate.up(self)
                 return
             except AssertionError:  # the seed's other fault fell on a start: `up` says so and ends
-                if left == 0 or self.process.poll() is None:
+                if self.process.poll() is None or time.monotonic() > end:
                     raise
+                time.sleep(BURY_PAUSE_S)
 
     def close(self):
         self.control.clear()
