@@ -108,7 +108,7 @@ enum tg_err tg_index_put(struct tg_index *index, uint64_t tag, uint64_t sequence
     if ((uint64_t)(shard->count + 1) * LOAD_DENOMINATOR > (uint64_t)shard->cap * LOAD_NUMERATOR) {
         if (shard->cap > UINT32_MAX / 2)
             return TG_ERR_LIMIT;
-        enum tg_err err = resize(shard, shard->cap + shard->cap / 2);
+        enum tg_err err = resize(shard, shard->cap + shard->cap / 4);
         if (err != TG_OK)
             return err;
     }

@@ -1,12 +1,12 @@
 /*
  * index.h - which claim keys are settled: a multimap in memory from a key's tag to a row's sequence number.
  *
- * Promises: 16 bytes a slot, 20 to 30 bytes a claim. A tag is the first eight
+ * Promises: 16 bytes a slot, 20 to 25 bytes a claim. A tag is the first eight
  * bytes of a claim key, which is a MAC already, so tags are spread evenly and
  * nobody outside can aim at one place. Two claims may share a tag: whoever
  * finds a sequence number reads the row and compares the whole key.
  *
- * Growth: the table is 4096 shards that grow by themselves, each by half of
+ * Growth: the table is 4096 shards that grow by themselves, each by a quarter of
  * its size. At 10^7 claims one shard holds 2,400 slots: growing it moves 40 KB
  * (some 20 us), so there is no moment where the whole table moves, nothing to
  * size up front and nothing to refuse but a machine without memory. A shard's

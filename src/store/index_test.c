@@ -36,7 +36,7 @@ static void test_put_find_remove(void **state)
     for (uint64_t i = 1; i <= PAIRS; i++)
         assert_int_equal(tg_index_put(&index, mix(i), i), TG_OK);
     assert_int_equal(index.count, PAIRS);
-    assert_true(tg_index_bytes(&index) < (size_t)PAIRS * 33 + 2300000);
+    assert_true(tg_index_bytes(&index) < (size_t)PAIRS * 26 + 2300000);
     for (uint64_t i = 1; i <= PAIRS; i++)
         assert_true(holds(&index, mix(i), i));
     for (uint64_t i = 1; i <= PAIRS; i += 3)

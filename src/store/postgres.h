@@ -34,9 +34,9 @@ enum tg_pg_row_state { TG_PG_ROW_IN_FLIGHT = 1, TG_PG_ROW_LOST = 2, TG_PG_ROW_UN
 /* A claim that a batch touches: what stands in the table, and what it becomes. */
 struct tg_pg_entry {
     struct tg_pg_entry *next_key, *next_ticket, *next_request;
-    struct tg_pending_claim claim; /* as it stands after the works so far; state NONE: nobody's */
+    struct tg_pending_claim claim;    /* as it stands after the works so far; state NONE: nobody's */
     struct tg_pending_claim *pending; /* ours and in flight before the batch */
-    bool row, inserted;  /* a row stands in the table; put there by this batch's first round trip */
+    bool row, inserted;               /* a row stands in the table; put there by this batch's first round trip */
     uint64_t row_ticket;
     uint8_t row_state;   /* enum tg_pg_row_state */
     bool foreign;        /* in flight under another keeper */
@@ -99,8 +99,8 @@ struct tg_pg_batch {
     struct tg_pg_counter *counters;
     size_t counter_count;
     struct tg_pg_counter *counter_buckets[TG_PG_COUNTER_BUCKETS];
-    struct tg_quota marks; /* only its list of marked counters is used */
-    struct tg_span *bodies; /* of each work that is an ADMIT */
+    struct tg_quota marks;         /* only its list of marked counters is used */
+    struct tg_span *bodies;        /* of each work that is an ADMIT */
     struct tg_pg_bytes body_bytes; /* as many as `count` rows: does not move */
     struct tg_pg_bytes events;
     size_t event_count;
@@ -131,7 +131,7 @@ struct tg_postgres {
     struct tg_store_head head;
     struct tg_pg_link link; /* the committer's session */
     struct tg_pg_link side; /* the second thread's */
-    const char *way; /* how the server is reached */
+    const char *way;        /* how the server is reached */
     bool failed;
     atomic_bool side_failed;
     void (*log)(void *user, const char *text);
@@ -187,7 +187,8 @@ TG_MUST_CHECK enum tg_err tg_pg_batch_begin(struct tg_postgres *store, int64_t n
                                             size_t count, struct tg_arena *arena);
 void tg_pg_batch_end(struct tg_pg_batch *batch);
 void tg_pg_batch_free(struct tg_pg_batch *batch);
-struct tg_pg_entry *tg_pg_entry_key(const struct tg_pg_batch *batch, const uint8_t *key);
+/* NULL too for bytes that are no key: a server may answer what it likes. */
+struct tg_pg_entry *tg_pg_entry_key(const struct tg_pg_batch *batch, struct tg_span key);
 /* These two find only what is somebody's. */
 struct tg_pg_entry *tg_pg_entry_ticket(const struct tg_pg_batch *batch, uint64_t ticket);
 struct tg_pg_entry *tg_pg_entry_request(const struct tg_pg_batch *batch, const uint8_t *request_id);

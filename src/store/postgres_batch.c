@@ -118,10 +118,12 @@ uint8_t *tg_pg_bytes_grab(struct tg_pg_bytes *bytes, size_t len)
     return at;
 }
 
-struct tg_pg_entry *tg_pg_entry_key(const struct tg_pg_batch *batch, const uint8_t *key)
+struct tg_pg_entry *tg_pg_entry_key(const struct tg_pg_batch *batch, struct tg_span key)
 {
-    struct tg_pg_entry *entry = batch->by_key[bytes_bucket(batch, key)];
-    while (entry != NULL && memcmp(entry->claim.claim_key, key, TG_CLAIM_KEY_BYTES) != 0)
+    if (key.len != TG_CLAIM_KEY_BYTES)
+        return NULL;
+    struct tg_pg_entry *entry = batch->by_key[bytes_bucket(batch, key.ptr)];
+    while (entry != NULL && memcmp(entry->claim.claim_key, key.ptr, TG_CLAIM_KEY_BYTES) != 0)
         entry = entry->next_key;
     return entry;
 }
@@ -179,7 +181,7 @@ void tg_pg_entry_unlink(struct tg_pg_batch *batch, struct tg_pg_entry *entry)
 
 struct tg_pg_entry *tg_pg_entry_pending(struct tg_pg_batch *batch, struct tg_pending_claim *claim)
 {
-    struct tg_pg_entry *entry = tg_pg_entry_key(batch, claim->claim_key);
+    struct tg_pg_entry *entry = tg_pg_entry_key(batch, tg_span(claim->claim_key, TG_CLAIM_KEY_BYTES));
     if (entry != NULL)
         return entry;
     entry = tg_pg_entry_add(batch);

@@ -31,8 +31,10 @@ static void test_entries(void **state)
     }
     uint8_t bytes[16];
     kit_bytes(bytes, sizeof(bytes), 2, 1);
-    struct tg_pg_entry *entry = tg_pg_entry_key(batch, bytes);
+    struct tg_pg_entry *entry = tg_pg_entry_key(batch, tg_span(bytes, TG_CLAIM_KEY_BYTES));
     assert_ptr_equal(entry, tg_pg_entry_ticket(batch, 2));
+    assert_null(tg_pg_entry_key(batch, tg_span(bytes, TG_CLAIM_KEY_BYTES - 1)));
+    assert_null(tg_pg_entry_key(batch, tg_span(NULL, 0)));
     kit_bytes(bytes, sizeof(bytes), 1, 1);
     assert_ptr_equal(entry, tg_pg_entry_request(batch, bytes));
     tg_pg_entry_unlink(batch, entry);

@@ -189,7 +189,7 @@ static enum tg_err admit(struct tg_postgres *store, struct tg_admit_work *work, 
 {
     struct tg_pg_batch *batch = &store->batch;
     uint64_t ticket = work->ticket; /* given by the load */
-    struct tg_pg_entry *entry = tg_pg_entry_key(batch, work->claim_key);
+    struct tg_pg_entry *entry = tg_pg_entry_key(batch, tg_span(work->claim_key, TG_CLAIM_KEY_BYTES));
     if (entry == NULL)
         return TG_ERR_BUG;
     work->ticket = 0;

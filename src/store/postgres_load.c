@@ -82,7 +82,7 @@ static enum tg_err gather_admit(struct tg_postgres *store, struct tg_admit_work 
         if (tg_pg_counter(store, &key) == NULL)
             return TG_ERR_BUG;
     }
-    if (tg_pg_entry_key(batch, work->claim_key) != NULL)
+    if (tg_pg_entry_key(batch, tg_span(work->claim_key, TG_CLAIM_KEY_BYTES)) != NULL)
         return TG_OK;
     struct tg_pending_claim *ours = tg_pending_key(&store->pending, work->claim_key);
     if (ours != NULL)
@@ -301,7 +301,7 @@ static enum tg_err take_fresh(struct tg_postgres *store, const PGresult *taken, 
         known++;
     }
     for (int i = 0; i < PQntuples(rows); i++) {
-        struct tg_pg_entry *entry = tg_pg_entry_key(batch, tg_pg_get_bytes(rows, i, COLUMN_KEY).ptr);
+        struct tg_pg_entry *entry = tg_pg_entry_key(batch, tg_pg_get_bytes(rows, i, COLUMN_KEY));
         if (entry == NULL || entry->row)
             continue;
         tg_pg_entry_unlink(batch, entry);
@@ -329,7 +329,7 @@ static enum tg_err take_rows(struct tg_postgres *store, const PGresult *rows)
                 return TG_ERR_CORRUPT;
         }
         if (tg_pg_is_null(rows, i, COLUMN_KEY) ||
-            tg_pg_entry_key(batch, tg_pg_get_bytes(rows, i, COLUMN_KEY).ptr) != NULL)
+            tg_pg_entry_key(batch, tg_pg_get_bytes(rows, i, COLUMN_KEY)) != NULL)
             continue;
         struct tg_pg_entry *entry = tg_pg_entry_add(batch);
         enum tg_err err = entry == NULL ? TG_ERR_BUG : fill_entry(store, entry, rows, i);
