@@ -15,9 +15,11 @@
 
 /*
  * One heap for all threads: the table of claims is made by the start and outgrown by the committer, whose own heap
- * would leave what the start took unused for good (24 bytes a claim). The threads meet there seldom.
+ * would leave what the start took unused for good. The threads meet there seldom. And what is large comes from the
+ * system and goes back to it: left to itself, malloc would keep as much as the largest file of keys that it ever read.
  */
 #define HEAPS 1
+#define MAPPED_BYTES (128 * 1024)
 
 int main(int argc, char *argv[])
 {
@@ -30,5 +32,7 @@ int main(int argc, char *argv[])
         return 2;
     }
     (void)mallopt(M_ARENA_MAX, HEAPS);
+    (void)mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES);
+    (void)mallopt(M_TRIM_THRESHOLD, MAPPED_BYTES);
     return tg_server_run(&options);
 }
