@@ -150,7 +150,8 @@ static void findings_say(const struct tg_doctor *doctor)
             (void)printf("         do: %s\n", remedy);
         }
     }
-    (void)printf("\n%d faults, %d warnings\n", doctor->faults, doctor->warnings);
+    (void)printf("\n%d fault%s, %d warning%s\n", doctor->faults, doctor->faults == 1 ? "" : "s", doctor->warnings,
+                 doctor->warnings == 1 ? "" : "s");
 }
 
 int tg_command_doctor(struct tg_arguments *arguments)

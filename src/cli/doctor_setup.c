@@ -33,26 +33,45 @@ static bool row_has(const json_t *rows, const char *member, const char *text)
     return false;
 }
 
-/* Routes that nginx.conf gates and that have nothing to show to their upstream. */
-static void check_routes(struct tg_doctor *doctor, struct tg_admin *admin)
+/* Every route that nginx.conf gates, once: rows of {"route": name}. */
+static json_t *routes_gated(const struct tg_doctor *doctor)
 {
     struct tg_conf_scan scan = {.rest = tg_span(doctor->conf, doctor->conf_len)};
+    json_t *gated = json_array();
+
+    while (tg_conf_scan_next(&scan)) {
+        if (tg_conf_scan_is(&scan, "tollgate_route") && scan.count >= 2 && !row_has(gated, "route", scan.words[1])) {
+            (void)json_array_append_new(gated, json_pack("{s:s}", "route", scan.words[1]));
+        }
+    }
+    return gated;
+}
+
+/* Routes that have nothing to show to their upstream, and credentials that no route shows. */
+static void check_routes(struct tg_doctor *doctor, struct tg_admin *admin)
+{
     json_t *result;
     const json_t *rows = rows_ask(admin, "route.list", &result);
-    json_t *said = json_array();
+    json_t *gated = routes_gated(doctor);
+    size_t i;
 
-    while (rows != NULL && tg_conf_scan_next(&scan)) {
-        const char *route = scan.words[1];
+    for (i = 0; rows != NULL && i < json_array_size(gated); i++) {
+        const char *route = json_string_value(json_object_get(json_array_get(gated, i), "route"));
 
-        if (!tg_conf_scan_is(&scan, "tollgate_route") || scan.count < 2 || row_has(rows, "route", route) ||
-            row_has(said, "route", route)) {
-            continue;
+        if (!row_has(rows, "route", route)) {
+            tg_doctor_find(doctor, TG_FINDING_FAULT, "tollgate route set ROUTE --credential-file FILE",
+                           "the route \"%s\" has no upstream credential: its payments get 503", route);
         }
-        (void)json_array_append_new(said, json_pack("{s:s}", "route", route));
-        tg_doctor_find(doctor, TG_FINDING_FAULT, "tollgate route set ROUTE --credential-file FILE",
-                       "the route \"%s\" has no upstream credential: its payments get 503", route);
     }
-    json_decref(said);
+    for (i = 0; i < json_array_size(rows); i++) {
+        const char *route = json_string_value(json_object_get(json_array_get(rows, i), "route"));
+
+        if (route != NULL && !row_has(gated, "route", route)) {
+            tg_doctor_find(doctor, TG_FINDING_WARNING, "compare the name with tollgate_route in nginx.conf",
+                           "a credential is kept for the route \"%s\", which nginx.conf does not have", route);
+        }
+    }
+    json_decref(gated);
     json_decref(result);
 }
 

@@ -329,6 +329,10 @@ def test_23_a_process_has_gone_and_nobody_starts_it(make, name):
 def test_24_a_route_has_no_credential(make):
     house = make(sandbox=False, up=True)
     fault(house, 'the route "generic" has no upstream credential')
+    secret = house.dir / "upstream.key"
+    secret.write_text("upstream-credential\n")
+    house.run("route", "set", "generc", "--credential-file", str(secret))
+    names(house, "warning", 'the route "generc", which nginx.conf does not have')
 
 
 def test_25_the_upstream_cannot_be_reached(make):
