@@ -325,6 +325,10 @@ int tg_command_backup(struct tg_arguments *arguments)
                  (unsigned long long)backup.archive.bytes, backup.online ? "while serving" : "of an instance that is down",
                  backup.with_keys ? ", WITH KEYS: keep it apart from others"
                                   : ", without keys: they need a backup of their own (--with-keys)");
+    if (backup.instance.joins[0] != '\0') {
+        (void)printf("  NOT in it: the sealer's keys. They are with the instance that it joins: %s\n",
+                     backup.instance.joins);
+    }
     if (backup.instance.postgres) {
         (void)printf("  NOT in it: the record. It stands on the PostgreSQL server: back it up by pg_dump or the like\n");
     }

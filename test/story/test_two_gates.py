@@ -266,6 +266,16 @@ def test_a_second_instance_with_its_own_keys_is_refused(gates):
             "belongs to another instance", "--join")
 
 
+def test_a_backup_of_the_joined_one_says_where_the_keys_are(gates, tmp_path):
+    one, two = gates
+    words = tmp_path / "passphrase"
+    words.write_text("a long passphrase of many words\n")
+    words.chmod(0o600)
+    text = two.run("backup", str(two.dir), "--out", tmp_path / "two.backup", "--passphrase-file", words, "--with-keys",
+                   place=False)
+    assert f"NOT in it: the sealer's keys. They are with the instance that it joins: {one.dir}" in text, text
+
+
 def test_what_cannot_be_joined(gates, tmp_path):
     one, two = gates
     third = one.folder / "third"
