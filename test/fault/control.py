@@ -9,9 +9,9 @@ import os
 import struct
 
 PROGRAMS = ["keeper", "sealer", "nginx", "refpay"]
-ON = {"write": 1, "sync": 2, "send": 4, "receive": 8}
+ON = {"write": 1, "sync": 2, "send": 4, "receive": 8, "session_send": 16, "session_receive": 32}
 DO = {"error": 1, "short": 2, "stall": 3, "kill": 4, "kill_after": 5, "error_lose": 6, "kill_lose": 7,
-      "lie": 8}
+      "lie": 8, "cut": 9}
 RULES = 8
 HEADER = 16
 RULE = struct.Struct("<IIIIqqQq")
@@ -63,6 +63,10 @@ class Control:
 
     def disarm(self, program, number):
         struct.pack_into("<I", self.page, self._rule(program, number), 0)
+
+    def passed(self, program, number, nth):
+        """How many calls of the rule's kind there were since it was armed for the nth."""
+        return nth - RULE.unpack_from(self.page, self._rule(program, number))[4]
 
     def fired(self, program, number):
         return RULE.unpack_from(self.page, self._rule(program, number))[7]

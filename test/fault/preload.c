@@ -25,6 +25,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,7 +37,8 @@
 /* As a supervisor sees SIGKILL; exit_group is in every sandbox, tgkill is not. */
 #define KILLED_STATUS 137
 
-enum { ON_WRITE = 1, ON_SYNC = 2, ON_SEND = 4, ON_RECEIVE = 8 };
+/* A session: the one on which the keeper commits to PostgreSQL, over a socket of this machine. */
+enum { ON_WRITE = 1, ON_SYNC = 2, ON_SEND = 4, ON_RECEIVE = 8, ON_SESSION_SEND = 16, ON_SESSION_RECEIVE = 32 };
 enum {
     DO_ERROR = 1,
     DO_SHORT = 2,
@@ -45,7 +47,8 @@ enum {
     DO_KILL_AFTER = 5,
     DO_ERROR_LOSE = 6,
     DO_KILL_LOSE = 7,
-    DO_LIE = 8
+    DO_LIE = 8,
+    DO_CUT = 9
 };
 
 struct rule {
@@ -73,9 +76,10 @@ struct control {
 };
 
 static const char *const programs[SLOTS] = {"tollgate-keeper", "tollgate-sealer", "nginx", "refpay"};
-enum { SEALER = 1 };
+enum { KEEPER = 0, SEALER = 1 };
 static struct slot *mine;
 static int self = -1;
+static int session = -1; /* the keeper's first connection with a server of PostgreSQL: its committer's */
 
 __attribute__((constructor)) static void begin(void)
 {
@@ -239,6 +243,10 @@ static bool fails(struct rule *rule, size_t *ret_len)
         end();
     case DO_KILL:
         end();
+    case DO_CUT: /* at both ends: the server goes on with what it has, and hears no more */
+        syscall(SYS_shutdown, session, SHUT_RDWR);
+        errno = ECONNRESET;
+        return true;
     default:
         return false;
     }
@@ -364,9 +372,25 @@ EXPORT ssize_t read(int fd, void *bytes, size_t len)
 
 /* ---- sockets ---- */
 
+static uint32_t socket_kind(int fd, uint32_t kind)
+{
+    uint32_t more = kind == ON_SEND ? ON_SESSION_SEND : ON_SESSION_RECEIVE;
+    return fd == session ? kind | more : kind;
+}
+
+EXPORT int connect(int fd, __CONST_SOCKADDR_ARG to, socklen_t to_len)
+{
+    const struct sockaddr_un *name = (const struct sockaddr_un *)(const void *)to.__sockaddr__;
+    if (self == KEEPER && session < 0 && name->sun_family == AF_UNIX && to_len > sizeof(sa_family_t) &&
+        memmem(name->sun_path, to_len - sizeof(sa_family_t), "/.s.PGSQL.", 10) != NULL) {
+        session = fd;
+    }
+    return (int)syscall(SYS_connect, fd, to.__sockaddr__, to_len);
+}
+
 EXPORT ssize_t sendto(int fd, const void *bytes, size_t len, int flags, __CONST_SOCKADDR_ARG to, socklen_t to_len)
 {
-    struct rule *rule = due(ON_SEND);
+    struct rule *rule = due(socket_kind(fd, ON_SEND));
     if (fails(rule, &len)) {
         return -1;
     }
@@ -382,7 +406,7 @@ EXPORT ssize_t send(int fd, const void *bytes, size_t len, int flags)
 
 EXPORT ssize_t recvfrom(int fd, void *bytes, size_t len, int flags, __SOCKADDR_ARG from, socklen_t *from_len)
 {
-    struct rule *rule = due(ON_RECEIVE);
+    struct rule *rule = due(socket_kind(fd, ON_RECEIVE));
     if (fails(rule, &len)) {
         return -1;
     }

@@ -11,6 +11,7 @@ HOUR_US = 3600 * 1000000
 # Calls of a kind that one payment makes, a little below what was measured: an nth beyond them would seldom be met.
 CALLS = {
     ("keeper", "write"): 4.0, ("keeper", "sync"): 0.8, ("keeper", "send"): 1.7, ("keeper", "receive"): 1.7,
+    ("keeper", "session_send"): 1.5, ("keeper", "session_receive"): 1.5,
     ("sealer", "send"): 0.8, ("sealer", "receive"): 0.8,
     ("nginx", "send"): 6.0, ("nginx", "receive"): 8.5,
     ("refpay", "write"): 4.0, ("refpay", "send"): 0.9, ("refpay", "receive"): 0.9,
@@ -35,7 +36,7 @@ def rule(name, program, on, act, at, **more):
 
 def kill_at_step(draw):
     program = draw.choice(["keeper", "keeper", "nginx", "nginx", "sealer", "refpay"])
-    on = draw.choice([on for who, on in CALLS if who == program])
+    on = draw.choice([on for who, on in CALLS if who == program and not on.startswith("session")])
     act = draw.choice(["kill", "kill_after"])
     shown = "worker" if program == "nginx" else program
     return [rule(f"kill {shown} at a step", program, on, act, draw.nth(program, on))]
@@ -133,6 +134,12 @@ def server(draw):
              "times": draw.randrange(1, 5) if kind == "session cut" else 1}]
 
 
+def session(draw):
+    """The committer's session breaks at a step: within a batch, before a question goes out or its answer is read."""
+    on = draw.choice(["session_send", "session_receive", "session_receive"])
+    return [rule("PostgreSQL session cut at a step", "keeper", on, "cut", draw.nth("keeper", on))]
+
+
 def heads(draw):
     """Those who start others die: nginx's master, or the supervisor, whose operator then does what `up` tells him."""
     name, program = draw.choice([("nginx's master", "nginx"), ("nginx's master", "nginx"), ("supervisor", "up")])
@@ -176,6 +183,9 @@ def schedule(seed, store="sqlite", pair=False):
         # Of their own draw, so that the rest of a seed is the same on both stores.
         more = Draw(f"fault bench {seed} postgres")
         faults += server(more) if more.random() < 0.5 else []
+        more = Draw(f"fault bench {seed} session")
+        more.payments = draw.payments
+        faults += session(more) if more.random() < 0.25 else []
     more = Draw(f"fault bench {seed} heads")
     faults += heads(more) if more.random() < 0.15 else []
     plan = {

@@ -7,6 +7,7 @@ import pytest
 
 import verdict
 from fault import STORE, Bench, show
+from lib import postgres
 from schedule import schedule
 from street import Street
 
@@ -14,6 +15,7 @@ SEEDS = range(1, 41)
 PAIR_SEEDS = range(1, 7)
 # What is armed at the keeper's own writes and syncs.
 disk = pytest.mark.skipif(STORE != "sqlite", reason="the server's disk is not the keeper's")
+server = pytest.mark.skipif(STORE != "postgres", reason="a folder has no server")
 
 
 @pytest.fixture(scope="module")
@@ -80,6 +82,18 @@ def judge(street, calls):
     return verdict.judge(street, record, calls), record
 
 
+def wait_for(holds, seconds=20):
+    end = time.monotonic() + seconds
+    while True:
+        try:
+            if holds():
+                return
+        except (OSError, ValueError, IndexError):
+            pass  # a process between two lives
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 def lived(street):
     """Until `up` would start the keeper again at once when it dies."""
     time.sleep(0.7)
@@ -139,6 +153,69 @@ def test_what_a_gate_says_late_is_waited_for():
         found, record = judge(house, [call])
         assert not found, found
         assert {row["amount"]: row["state"] for row in record.requests.values()}[4350] == "released", record.requests
+    finally:
+        house.close()
+
+
+@server
+def test_the_session_is_cut_in_the_middle_of_a_batch(street):
+    """Its socket breaks at each step of a payment's batches: before a question is sent, or with its answer not read. Of
+    a COMMIT nobody knows then whether it holds: the keeper stops, and a start reads what is durable."""
+    calls = []
+    for on, nth in [(on, nth) for nth in range(1, 5) for on in ("session_send", "session_receive")]:
+        before = lived(street)
+        number = street.control.arm("keeper", on, "cut", nth=nth)
+        calls.append(street.new_call(4800 + nth))
+        street.pay_carefully(calls[-1], 0.2)
+        wait_for(lambda: street.control.fired("keeper", number) == 1)
+        street.control.clear()
+        wait_for(lambda: street.pid("keeper") != before)
+        told = calls[-1]["told"][-1]
+        assert told["status"] == 201 or told["reason"] == "key_outcome_unknown", calls[-1]
+    found, _ = judge(street, calls)
+    assert not found, found
+
+
+@server
+@pytest.mark.parametrize("table", ["tollgate_claim", "tollgate_settlement"])
+def test_a_server_without_room_at_commit(table):
+    """COMMIT of what takes a key, or of what settles it, fails with 53100 until there is room again."""
+    house = Street()
+    try:
+        house.up()
+        house.limit("narrow", 10**9)
+        before = house.new_call(4900)
+        house.pay_carefully(before, 0.05)
+        database = (house.dir / "store/connection").read_text().split("dbname=")[1].strip()
+        postgres.shared().sql(
+            "CREATE TABLE disk (is_full bool); CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            "IF EXISTS (SELECT 1 FROM disk) THEN RAISE EXCEPTION 'no room' USING ERRCODE = '53100'; END IF; "
+            f"RETURN NULL; END $$; CREATE CONSTRAINT TRIGGER no_room AFTER INSERT ON {table} DEFERRABLE INITIALLY DEFERRED FOR EACH ROW "
+            "EXECUTE FUNCTION no_room()", database)
+        keeper = lived(house)
+        postgres.shared().sql("INSERT INTO disk VALUES (true)", database)
+        call = house.new_call(4950)
+        caller = threading.Thread(target=house.pay_carefully, args=(call, 0.3))
+        caller.start()
+        wait_for(lambda: house.pid("keeper") != keeper)
+        log = house.dir / "log/keeper.log"
+        wait_for(lambda: "SQLSTATE 53100" in log.read_text())
+        charged = [row for row in house.payments() if row["amount"] == 4950]
+        assert len(charged) == (table == "tollgate_settlement"), charged
+        assert not any(one["status"] == 201 for one in call["told"]), call
+        postgres.shared().sql("DELETE FROM disk", database)
+        caller.join(90)
+        house.wait_answers()
+        again = dict(call, told=[])
+        house.pay_carefully(again, 0.1)
+        call["told"] += again["told"]
+        assert call["told"][-1]["status"] == 201 or call["told"][-1]["reason"] == "key_outcome_unknown", call
+        after = house.new_call(4960)
+        house.pay_carefully(after, 0.1)
+        assert after["told"][-1]["status"] == 201, after
+        assert len([row for row in house.payments() if row["amount"] == 4950]) == 1
+        found, _ = judge(house, [before, call, after])
+        assert not found, found
     finally:
         house.close()
 

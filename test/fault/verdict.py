@@ -209,7 +209,7 @@ def judge(house, record, calls):
 def deaths(house, plan, seen):
     """How processes ended since the last look, where no fault explains it. seen: lines of each gate's log."""
     disk = any(fault["kind"] == "server" or (fault["kind"] == "rule" and fault["program"] == "keeper" and
-                                             fault["act"].startswith("error")) for fault in plan["faults"])
+                                             fault["act"].startswith(("error", "cut"))) for fault in plan["faults"])
     found = []
     for number, gate in enumerate(house.gates):
         lines = (gate.dir / "log/up.log").read_text().splitlines()
