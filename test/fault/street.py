@@ -135,6 +135,8 @@ class Street(Gate):
         super().__init__()
         self.gates = [self]
         self.books, self.keep = {}, False
+        # A start takes its time, and other faults have moments of their own meanwhile.
+        self.undertaker, self.aside = concurrent.futures.ThreadPoolExecutor(1), []
         if pair:
             try:
                 self.gates.append(Gate(joins=self))
@@ -307,6 +309,8 @@ class Street(Gate):
             for at_s, act in sorted(timeline, key=lambda row: row[0]):
                 time.sleep(max(0.0, start + at_s - time.monotonic()))
                 act()
+            while self.aside:
+                self.aside.pop().result(WAIT_S)
         finally:
             self.wake()
         callers_done.wait(WAIT_S)
@@ -329,7 +333,7 @@ class Street(Gate):
             return [(at_s, lambda: gates[0].send_signal("keeper", signal.SIGSTOP)),
                     (at_s + fault["for_s"], lambda: gates[0].send_signal("keeper", signal.SIGCONT))]
         if fault["kind"] == "bury":
-            return [(at_s, gates[0].bury)]
+            return [(at_s, lambda: self.aside.append(self.undertaker.submit(gates[0].bury)))]
         assert fault["kind"] == "leave", fault
         return []
 
