@@ -197,6 +197,7 @@ static void test_name_with_zero(void **state)
     json_decref(about);
     assert_int_equal(tg_archive_next(&archive, &file), TG_ERR_CORRUPT);
     tg_sealed_close(&archive.sealed);
+    unlink(path);
 }
 
 int main(void)
