@@ -139,9 +139,6 @@ static bool starve_everywhere(uint64_t seed)
 static void test_every_allocation_is_refused(void **state)
 {
     (void)state;
-    if (!MEMORY_CAN_FAIL) {
-        skip();
-    }
     for (uint64_t seed = plan.first; seed <= plan.last; seed++) {
         assert_true(starve_everywhere(seed));
     }
@@ -151,6 +148,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_every_allocation_is_refused)};
     const char *wish = getenv("TOLLGATE_CRASH");
+    if (!MEMORY_CAN_FAIL) {
+        puts("1..0 # SKIP a sanitizer brings its own allocator");
+        return 0;
+    }
     if (wish != NULL) {
         char *end = NULL;
         plan.first = strtoull(wish, &end, 10);

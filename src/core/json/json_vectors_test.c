@@ -39,9 +39,8 @@ static int unpack(void **state)
     (void)state;
     char archive[1024];
     const char *data = getenv("TOLLGATE_DATA");
-    if (data == NULL || mkdtemp(folder) == NULL) {
-        folder[0] = '\0';
-        return 0;
+    if (mkdtemp(folder) == NULL) {
+        return -1;
     }
     (void)snprintf(archive, sizeof archive, "%s/vectors/json/json-test-suite.tar.zst", data);
     char *const arguments[] = {"tar", "--zstd", "-xf", archive, "-C", folder, NULL};
@@ -52,7 +51,7 @@ static int clean(void **state)
 {
     (void)state;
     char *const arguments[] = {"rm", "-rf", "--", folder, NULL};
-    return folder[0] == '\0' ? 0 : run(arguments);
+    return run(arguments);
 }
 
 static enum tg_reason verdict(const char *path)
@@ -75,10 +74,6 @@ static void the_suite(void **state)
     (void)state;
     size_t taken = 0, twice = 0, refused = 0, open = 0, wrong = 0;
     char path[2048];
-    if (folder[0] == '\0') {
-        print_message("# TOLLGATE_DATA is not set\n");
-        skip();
-    }
     (void)snprintf(path, sizeof path, "%s/test_parsing", folder);
     DIR *directory = opendir(path);
     assert_non_null(directory);
@@ -111,6 +106,10 @@ static void the_suite(void **state)
 
 int main(void)
 {
+    if (getenv("TOLLGATE_DATA") == NULL) {
+        puts("1..0 # SKIP TOLLGATE_DATA is not set"); /* cmocka's own skip is a failure to readers of TAP */
+        return 0;
+    }
     const struct CMUnitTest tests[] = {cmocka_unit_test(the_suite)};
     return cmocka_run_group_tests(tests, unpack, clean);
 }
