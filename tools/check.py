@@ -9,6 +9,7 @@ Does not: install anything (the Makefile does that first).
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -204,6 +205,9 @@ def main():
         print("\n".join(names))
         return 0
     wanted = options.steps if options.steps and not options.fuzz_minutes else names
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):  # started by nohup or with &: tests send these
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     tally, begin = Tally(), time.time()
     sanitized = ["-Dtests=true", "-Dfuzz=true", "-Db_sanitize=address,undefined", "-Db_lundef=false", "-Doptimization=1"]
     if options.fuzz_minutes:

@@ -297,7 +297,8 @@ int tg_server_run(const struct tg_keeper_options *options)
     if (prepare_process(options, &pid_fd, &gate_fd, &admin_fd) != TG_OK) {
         return 1;
     }
-    struct tg_server *server = calloc(1, sizeof(*server));
+    static struct tg_server *server; /* the process's: a start that is refused leaves it as it stands */
+    server = calloc(1, sizeof(*server));
     if (server == NULL) {
         return 1;
     }
