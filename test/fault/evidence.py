@@ -69,7 +69,8 @@ def write(results, path):
     for store in sorted({row["store"] for row in rows}):
         mine = [row for row in rows if row["store"] == store]
         bad = [row for row in mine if row["found"]]
-        lines += [f"## Store: {store}", "",
+        commits = sorted({row["commit"] for row in mine if "commit" in row})
+        lines += [f"## Store: {store}", "", *([f"Run at {', '.join(commits)}.", ""] if commits else []),
                   f"{len(mine)} seeds ({spans([row['seed'] for row in mine])}): {len(mine) - len(bad)} passed, {len(bad)} failed. "
                   f"{sum(row['calls'] for row in mine)} payments, {sum(row['tries'] for row in mine)} answers heard, "
                   f"{sum(row['paid'] for row in mine)} told paid; {sum(row['seconds'] for row in mine) / 60:.0f} minutes.", "",

@@ -26,6 +26,7 @@ from schedule import schedule  # noqa: E402
 from street import Street  # noqa: E402
 
 ROOT = HERE.parent.parent
+COMMIT = evidence.commit()
 STORE = os.environ.get("TOLLGATE_STORE", "sqlite")
 # Seeds that one tree of processes serves: beyond it what is searched at the end grows without teaching more.
 SEEDS_A_TREE = 40
@@ -92,7 +93,7 @@ class Bench:
         except Exception as error:  # whatever breaks is this seed's finding
             found.append(f"{type(error).__name__}: {error}")
         self.seeds += 1
-        result = {"seed": plan["seed"], "store": self.store, "fired": sorted(fired), "drawn": sorted({f["name"] for f in
+        result = {"seed": plan["seed"], "store": self.store, "commit": COMMIT, "fired": sorted(fired), "drawn": sorted({f["name"] for f in
                   plan["faults"]}), "calls": len(calls), "tries": sum(len(call["told"]) for call in calls),
                   "paid": sum(any(one["status"] == 201 for one in call["told"]) for call in calls),
                   "found": found, "seconds": round(time.monotonic() - begin, 2)}
