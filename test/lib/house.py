@@ -6,12 +6,13 @@ import os
 import pathlib
 import secrets
 import signal
-import socket
 import ssl
 import subprocess
 import tempfile
 import time
 import zlib
+
+from lib.ports import free_ports  # noqa: F401
 
 BUILD = pathlib.Path(os.environ.get("TOLLGATE_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build")).resolve()
 ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
@@ -31,17 +32,6 @@ def api_key(environment="test"):
 
 def key_hash(key):
     return hashlib.sha256(key.encode()).hexdigest()
-
-
-def free_ports(count):
-    held = [socket.socket() for _ in range(count)]
-    try:
-        for one in held:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in held]
-    finally:
-        for one in held:
-            one.close()
 
 
 def _certificate(name, key, issuer, issuer_key, authority):

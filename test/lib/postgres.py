@@ -16,11 +16,12 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
+
+from lib.ports import free_ports
 
 
 def programs():
@@ -54,7 +55,7 @@ class Server:
         os.chmod(self.folder, 0o755)
         self.data, self.socket = self.folder / "data", self.folder / "socket"
         self.settings = list(settings)
-        self.port, self.password = (free_port(), secrets.token_hex(16)) if tcp else (5432, None)
+        self.port, self.password = (free_ports(1)[0], secrets.token_hex(16)) if tcp else (5432, None)
         self.process = None
         self.databases = 0
         for path in (self.data, self.socket):
@@ -166,12 +167,6 @@ class Server:
     def close(self):
         self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def free_port():
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        return held.getsockname()[1]
 
 
 SHARED, SHARED_TCP = [], []

@@ -20,20 +20,10 @@ import time
 import uuid
 
 from lib import postgres, scan
+from lib.ports import free_ports
 
 BUILD = pathlib.Path(os.environ.get("TOLLGATE_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build"))
 
-
-
-def free_ports(count):
-    held = [socket.socket() for _ in range(count)]
-    try:
-        for one in held:
-            one.bind(("127.0.0.1", 0))
-        return [one.getsockname()[1] for one in held]
-    finally:
-        for one in held:
-            one.close()
 
 
 class Answer:

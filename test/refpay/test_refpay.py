@@ -27,16 +27,11 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from lib import scan  # noqa: E402
+from lib.ports import free_ports  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = str(pathlib.Path(os.environ.get("TOLLGATE_BUILD", ROOT / "build")).resolve() / "refpay")
 DEADLINE_S = 20
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def until(check):
@@ -52,7 +47,7 @@ def until(check):
 class Refpay:
     def __init__(self, folder, *more):
         self.folder, self.more = folder, more
-        self.port = free_port()
+        self.port = free_ports(1)[0]
         self.control = folder / "c.sock"
         self.credential = "up_" + os.urandom(12).hex()
         self.process = None
@@ -485,7 +480,7 @@ def test_a_long_book_comes_in_pages(refpay):
 
 
 def test_a_second_one_is_kept_out(refpay):
-    second = subprocess.run([PROGRAM, "serve", "--listen", f"127.0.0.1:{free_port()}", "--control", str(refpay.control),
+    second = subprocess.run([PROGRAM, "serve", "--listen", f"127.0.0.1:{free_ports(1)[0]}", "--control", str(refpay.control),
                              "--credential-file", str(refpay.folder / "credential"), "--pid", str(refpay.folder / "pid")],
                             capture_output=True, text=True, timeout=DEADLINE_S)
     assert second.returncode == 1 and "already_running" in second.stderr
@@ -551,7 +546,7 @@ def test_webhooks_are_signed_and_tried_again(tmp_path):
                                  "http://127.0.0.1/x", "http://127.0.0.1:80", "http://127.0.0.1:80@10.0.0.1:80/x"])
 def test_webhooks_only_to_loopback(tmp_path, url):
     (tmp_path / "credential").write_text("x")
-    result = subprocess.run([PROGRAM, "serve", "--listen", f"127.0.0.1:{free_port()}", "--control",
+    result = subprocess.run([PROGRAM, "serve", "--listen", f"127.0.0.1:{free_ports(1)[0]}", "--control",
                              str(tmp_path / "c.sock"), "--credential-file", str(tmp_path / "credential"), "--webhook", url],
                             capture_output=True, text=True, timeout=DEADLINE_S)
     assert result.returncode == 1 and "webhook_not_opened" in result.stderr
