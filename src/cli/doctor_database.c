@@ -20,7 +20,7 @@ void tg_doctor_database(struct tg_doctor *doctor)
 
     (void)tg_instance_path(&doctor->instance, "store/connection", path);
     if (!doctor->instance.postgres || !doctor->may_ask || !tg_file_exists(path) ||
-        tg_file_read_line(path, line, sizeof(line)) != TG_OK) {
+        tg_file_read_line_itself(path, line, sizeof(line)) != TG_OK) {
         return; /* doctor_place.c has said so */
     }
     err = tg_database_parse(tg_span_string(line), &database);
