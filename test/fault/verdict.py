@@ -214,8 +214,8 @@ def deaths(house, plan, seen):
     for number, gate in enumerate(house.gates):
         lines = (gate.dir / "log/up.log").read_text().splitlines()
         for line in lines[seen[number]:]:
-            if not line.startswith("{"):
-                continue  # nginx's own words: a master that was killed leaves its port for a moment to its workers
+            if line.startswith("nginx: "):
+                continue  # a master that was killed leaves its port for a moment to its workers
             row = json.loads(line)
             allowed = DEATHS[row.get("service", "keeper")] | ({NOT_STARTED} if disk and row.get("service") == "keeper" else set())
             if row["event"] == "died" and row["status"] not in allowed:
